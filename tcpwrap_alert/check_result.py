@@ -1,0 +1,149 @@
+"""The check result: host name, service description, return code and plugin output, with their limits.
+
+A `CheckResult` is validated when it is built, so nobody below checks again. What the caller chose (host name,
+service description) is refused when it does not fit, because a cut name is another host. The plugin output is
+cleaned and cut instead, because a long text must not hide the state it explains.
+
+Limits: 63 bytes of host name, 127 of service description, 4095 of plugin output, all in UTF-8, from the sizes of
+the fields in NSCA's data packet less the closing NUL (nsca 2.10.2, include/common.h, data_packet_struct). A `;`
+or a newline in a name would shift the fields of `PROCESS_SERVICE_CHECK_RESULT;host;service;code;output`, which
+every nsca version passes on unchanged; so names hold neither.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .errors import CheckResultError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_HOST_NAME_BYTES = 63
+MAX_SERVICE_DESCRIPTION_BYTES = 127
+MAX_PLUGIN_OUTPUT_BYTES = 4095
+
+SERVICE_STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+HOST_STATES = ("UP", "DOWN", "UNREACHABLE")
+CUT_MARK = "..."
+
+
+class CheckResult:
+    """One check result as the monitor takes it; an empty service description makes it a host check.
+
+    Raises:
+        CheckResultError: a name is empty, too long, not UTF-8 or holds a control character or `;`, or the return
+            code is not one of 0-3 (0-2 for a host check).
+    """
+
+    __slots__ = ("host_name", "plugin_output", "return_code", "service_description")
+
+    def __init__(self, host_name: str, service_description: str, return_code: int, plugin_output: str) -> None:
+        if not host_name:
+            raise CheckResultError("the host name is empty")
+        _check_name("host name", host_name, MAX_HOST_NAME_BYTES)
+        _check_name("service description", service_description, MAX_SERVICE_DESCRIPTION_BYTES)
+        states = _states(is_host_check=not service_description)
+        if not 0 <= return_code < len(states):
+            raise CheckResultError(f"return code {return_code} is not one of {_name(states)}")
+        self.host_name = host_name
+        self.service_description = service_description
+        self.return_code = return_code
+        self.plugin_output = cut(clean(plugin_output), MAX_PLUGIN_OUTPUT_BYTES)
+
+    def dated(self, at_s: float) -> CheckResult:
+        """Return this result with its own time in the output, for a delivery that comes late.
+
+        The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c), so the time of the event
+        can travel only in the text. It goes before the performance data and survives a cut.
+        """
+        text, bar, performance_data = self.plugin_output.partition("|")
+        stamp = time.strftime(" (at %Y-%m-%d %H:%M:%S %z)", time.localtime(at_s))
+        room = MAX_PLUGIN_OUTPUT_BYTES - len(f"{stamp} {bar}{performance_data}".encode())
+        if room < len(CUT_MARK):
+            bar = performance_data = ""
+            room = MAX_PLUGIN_OUTPUT_BYTES - len(stamp)
+        output = cut(text.rstrip(), room) + stamp + (f" {bar}{performance_data}" if bar else "")
+        return CheckResult(self.host_name, self.service_description, self.return_code, output)
+
+    def external_command(self, at_s: float) -> str:
+        """Return the line that submits this result through Nagios's command file (Nagios Core, External Commands)."""
+        if self.service_description:
+            what = f"PROCESS_SERVICE_CHECK_RESULT;{self.host_name};{self.service_description}"
+        else:
+            what = f"PROCESS_HOST_CHECK_RESULT;{self.host_name}"
+        return f"[{int(at_s)}] {what};{self.return_code};{self.plugin_output}"
+
+
+def parse_check_result(arguments: Sequence[str]) -> CheckResult:
+    """Return the check result of the arguments HOST SERVICE STATE OUTPUT, or HOST STATE OUTPUT for a host check.
+
+    Raises:
+        UsageError: not three or four arguments, or an empty service description.
+        CheckResultError: values that are not a check result.
+    """
+    if len(arguments) == 3:
+        host_name, state, plugin_output = arguments
+        return CheckResult(host_name, "", parse_return_code(state, is_host_check=True), plugin_output)
+    if len(arguments) != 4:
+        raise UsageError(f"{len(arguments)} arguments instead of HOST SERVICE STATE OUTPUT or HOST STATE OUTPUT")
+    host_name, service_description, state, plugin_output = arguments
+    if not service_description:
+        raise UsageError("the service description is empty; a host check has three arguments: HOST STATE OUTPUT")
+    return_code = parse_return_code(state, is_host_check=False)
+    return CheckResult(host_name, service_description, return_code, plugin_output)
+
+
+def parse_return_code(word: str, *, is_host_check: bool) -> int:
+    """Return the return code for a number or a state's word, in any case of letters.
+
+    Raises:
+        CheckResultError: for anything else; `CRIT` and `-1` are not guessed at.
+    """
+    states = _states(is_host_check=is_host_check)
+    for return_code, state in enumerate(states):
+        if word in (str(return_code), state, state.lower(), state.capitalize()):
+            return return_code
+    kind = "host" if is_host_check else "service"
+    raise CheckResultError(f"state {shown(word)} of a {kind} is not one of {_name(states)}")
+
+
+def clean(text: str) -> str:
+    """Return `text` on one line: tabs and line ends as blanks, anything else that is not printable as `?`.
+
+    What is not UTF-8 arrives here as surrogates (PEP 383), which are not printable either.
+    """
+    if text.isprintable():
+        return text
+    text = " ".join(text.replace("\t", " ").splitlines())
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """Return `text` within `max_bytes` of UTF-8, cut between characters and marked with `...` if it was longer."""
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text
+    return encoded[: max_bytes - len(CUT_MARK)].decode(errors="ignore") + CUT_MARK
+
+
+def shown(text: str) -> str:
+    """Return `text` quoted for a message: on one line, and not longer than a line."""
+    return "'" + cut(clean(text), 60) + "'"
+
+
+def _states(*, is_host_check: bool) -> tuple[str, ...]:
+    return HOST_STATES if is_host_check else SERVICE_STATES
+
+
+def _name(states: tuple[str, ...]) -> str:
+    return ", ".join(f"{return_code} {state}" for return_code, state in enumerate(states))
+
+
+def _check_name(field: str, name: str, max_bytes: int) -> None:
+    if not name.isprintable() or ";" in name:
+        raise CheckResultError(f"{field} {shown(name)} holds a control character, a ';' or bytes that are not UTF-8")
+    length = len(name.encode())
+    if length > max_bytes:
+        raise CheckResultError(f"{field} {shown(name)} has {length} bytes, the limit is {max_bytes}")

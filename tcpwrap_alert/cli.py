@@ -1,0 +1,188 @@
+"""The command `tcpwrap-alert`: arguments to one call, its outcome to text and exit status. The only user of click."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Callable
+
+import click
+
+from . import __version__
+from .check_result import CheckResult, parse_check_result
+from .config import load_config
+from .demo import run_demo
+from .denial import Denial
+from .errors import TcpwrapAlertError
+from .forward import check_result_entry, denial_entry, replay, submit
+from .nsca.receiver import Receiver
+from .waiting import count_set_aside, count_waiting, list_waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRESS_BAR_FROM = 500
+EXIT_USAGE = 64
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status; every error becomes one line on stderr."""
+    try:
+        return main.main(args=list(arguments), prog_name="tcpwrap-alert", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE if isinstance(error, click.UsageError) else error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except TcpwrapAlertError as error:
+        click.echo(f"tcpwrap-alert: {error.line}", err=True)
+        return error.exit_status
+    except Exception as error:
+        click.echo(f"tcpwrap-alert: bug: {type(error).__name__}: {error}; please report it", err=True)
+        return EXIT_BUG
+
+
+def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--config",
+        "config_path",
+        metavar="FILE",
+        help="The send_nsca.cfg to use.  [default: $TCPWRAP_ALERT_CONFIG, else "
+        "/etc/tcpwrap-alert/send_nsca.cfg, else /etc/send_nsca.cfg]",
+    )(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
+
+    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'; the rest is for people.
+
+    Exit status: 0 delivered, 75 kept in the spool, 77 refused by the monitor and kept, 78 configuration wrong and
+    kept, 64 usage, 65 not a check result, 74 spool and monitor both out of reach, 70 a bug of ours.
+    """
+
+
+@main.command()
+@click.argument("daemon")
+@click.argument("client")
+@_config_option
+def deny(daemon: str, client: str, config_path: str | None) -> None:
+    """Report that DAEMON denied CLIENT, as handle_tcp_wrapper does, but wait for the outcome.
+
+    Example: tcpwrap-alert deny sshd 203.0.113.7
+    """
+    submit(denial_entry(Denial(daemon, client)), config_path)
+    _warn(config_path)
+
+
+@main.command("submit", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT", nargs=-1, type=click.UNPROCESSED)
+@_config_option
+def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
+    """Submit a passive check result; without SERVICE, of the host itself.
+
+    STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN, 2 UNREACHABLE.
+
+    Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
+    """
+    submit(check_result_entry(parse_check_result(arguments)), config_path)
+    _warn(config_path)
+
+
+@main.command("replay")
+@_config_option
+def replay_command(config_path: str | None) -> None:
+    """Deliver all that waits in the spool, oldest first; says nothing when all is well.
+
+    Example, in a crontab: * * * * * tcpwrap-alert replay
+    """
+    waiting = count_waiting(config_path)
+    set_aside_before = count_set_aside(config_path)
+    try:
+        if waiting >= PROGRESS_BAR_FROM and sys.stderr.isatty():
+            with click.progressbar(length=waiting, label="replay", file=sys.stderr) as bar:
+                replay(config_path, bar.update)
+        else:
+            replay(config_path)
+    finally:
+        _tell_set_aside(count_set_aside(config_path) - set_aside_before)
+    if waiting:
+        _warn(config_path)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per waiting check result.")
+@_config_option
+def queue(as_json: bool, config_path: str | None) -> None:
+    """List what waits in the spool, since when and why.
+
+    Example: tcpwrap-alert queue
+    """
+    rows = list_waiting(config_path)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    why = None
+    for row in rows:
+        if row["why"] != why:
+            why = row["why"]
+            click.echo(f"{row['monitor'] or 'no monitor'}: {why}")
+        fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
+        what = row["queue_file"] if row["since"] is None else ";".join(str(field) for field in fields)
+        click.echo(f"  {row['since'] or ''}  {what}")
+    click.echo(f"{len(rows)} waiting")
+    _tell_set_aside(count_set_aside(config_path))
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=5667, show_default=True, help="0: any free port.")
+@_config_option
+def listen(port: int, config_path: str | None) -> None:
+    """Receive check results on 127.0.0.1 and print each as the line that nsca would write for Nagios.
+
+    Password and encryption method are those of the configuration. Runs until it is interrupted.
+
+    Example: tcpwrap-alert listen --port 5667
+    """
+    config = load_config(config_path)
+
+    def print_result(result: CheckResult) -> None:
+        click.echo(result.external_command(time.time()))
+
+    def print_refusal(reason: str) -> None:
+        click.echo(f"refused: {reason}; wrong password or encryption_method?", err=True)
+
+    monitor = config.monitor
+    try:
+        receiver = Receiver(port, monitor.password, monitor.encryption_method, print_result, print_refusal)
+    except OSError as error:
+        raise click.ClickException(f"127.0.0.1:{port}: cannot listen: {error.strerror}") from error
+    with receiver:
+        click.echo(f"listening on 127.0.0.1:{receiver.port}", err=True)
+        receiver.serve_forever()
+
+
+@main.command()
+def demo() -> None:
+    """Show the whole way of an alert, with a small monitor of our own: no server, no root, no configuration.
+
+    Example: tcpwrap-alert demo
+    """
+    if not run_demo(click.echo):
+        raise click.ClickException("an alert was lost, or the denied client received something")
+
+
+def _tell_set_aside(count: int) -> None:
+    if count:
+        click.echo(f"tcpwrap-alert: {count} unreadable queue files set aside in corrupt/; syslog says why", err=True)
+
+
+def _warn(config_path: str | None) -> None:
+    """Print what is wrong, though not fatal, about the configuration."""
+    for warning in load_config(config_path).warnings:
+        click.echo(f"tcpwrap-alert: warning: {warning}", err=True)

@@ -1,0 +1,234 @@
+"""The configuration: a stock `send_nsca.cfg`, with our keys in the same file.
+
+The stock part is read as C send_nsca 2.10.2 reads it: `key=value` lines, `#` comments, and for the password
+everything after the `=`, blanks included, because that is what the daemon's own file holds too. The values of our
+keys are stripped. Whatever is wrong is a ConfigError with file and line; a method that we cannot do is one of them,
+so nothing is ever sent in clear by mistake.
+
+Where the spool is does not depend on a configuration without faults: `find_spool_dirs` never raises, because an
+alert must be safe before anybody is told that line 14 is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .check_result import CheckResult, parse_return_code
+from .denial import OUTPUT_FIELDS, fill
+from .errors import CheckResultError, ConfigError
+from .nsca.cipher import check_method
+from .nsca.monitor import Monitor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
+DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
+MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
+MAX_TIMEOUT_S = 300.0
+
+
+class Config:
+    """One monitor and how this host presents itself to it. Times are in seconds, the password is bytes."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.monitor = Monitor("")
+        self.host_name = os.uname().nodename
+        self.service_description = "TCP Wrappers"
+        self.return_code = 2
+        self.output = "Denied {daemon}-{client}"
+        self.warnings: list[str] = []
+
+    def require_server(self) -> None:
+        """Raise ConfigError unless the configuration names a monitor."""
+        if not self.monitor.host:
+            raise ConfigError(self.path, None, "no monitor to send to; add a line like server=nagios.example")
+
+
+def load_config(path: str | None = None) -> Config:
+    """Read the configuration from `path`, else from where TCPWRAP_ALERT_CONFIG or /etc has it.
+
+    Raises:
+        ConfigError: no file, an unreadable one, or a line that is wrong.
+    """
+    path = path or find_config()
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise ConfigError(path, None, f"cannot read the configuration: {error.strerror}") from error
+    config = Config(path)
+    for lineno, line in enumerate(lines, 1):
+        try:
+            _read_line(config, line)
+        except ValueError as error:
+            raise ConfigError(path, lineno, str(error)) from None
+    try:
+        CheckResult(config.host_name, config.service_description, config.return_code, "")
+    except CheckResultError as error:
+        raise ConfigError(path, None, f"{error}; set host_name to this host's name at the monitor") from error
+    if config.monitor.password and status.st_mode & 0o004:
+        config.warnings.append(f"{path}: everybody may read the password; run chmod o-r {path}")
+    return config
+
+
+def find_config() -> str:
+    """Return the path of the configuration. Raises ConfigError if there is none where we look."""
+    path = os.environ.get("TCPWRAP_ALERT_CONFIG")
+    if path:
+        return path
+    for path in CONFIG_PATHS:
+        if os.path.lexists(path):
+            return path
+    raise ConfigError(
+        CONFIG_PATHS[0], None, f"no configuration here, nor in {CONFIG_PATHS[1]}; see send_nsca.cfg.example"
+    )
+
+
+def find_spool_dirs(config_path: str | None = None) -> list[str]:
+    """Return the spool directories to look after, the one to write to first; whatever state the configuration is in.
+
+    handle_tcp_wrapper is a shell script that does not read the configuration: it uses TCPWRAP_ALERT_SPOOL or the
+    default directory. So a `spool_dir` in the configuration comes first, and the default is looked after too.
+    """
+    from_environment = os.environ.get("TCPWRAP_ALERT_SPOOL")
+    if from_environment:
+        return [from_environment]
+    try:
+        with open(config_path or find_config(), "rb") as file:
+            lines = file.read().splitlines()
+    except (ConfigError, OSError):
+        return [DEFAULT_SPOOL_DIR]
+    spool_dir = DEFAULT_SPOOL_DIR
+    for line in lines:
+        key, _, value = line.partition(b"=")
+        if key.strip() == b"spool_dir" and value.strip().startswith(b"/"):
+            spool_dir = os.fsdecode(value.strip())
+    return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
+
+
+def _read_line(config: Config, line: bytes) -> None:
+    """Set what `line` says. Raises ValueError with what is wrong about it."""
+    if not line.strip() or line.lstrip().startswith(b"#"):
+        return
+    raw_key, equals, raw_value = line.partition(b"=")
+    key = raw_key.strip().decode(errors="replace")
+    if not equals:
+        raise ValueError(f"'{key}' is not of the form key=value")
+    if key == "password":
+        _set_password(config, raw_value)
+        return
+    if key not in _KEYS:
+        raise ValueError(f"unknown key '{key}'; known keys: password, {', '.join(_KEYS)}")
+    try:
+        value = raw_value.strip().decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"the value of {key} is not UTF-8") from None
+    _KEYS[key](config, value)
+
+
+def _set_password(config: Config, value: bytes) -> None:
+    if len(value) > MAX_PASSWORD_BYTES:
+        raise ValueError(f"the password has {len(value)} bytes, the limit is {MAX_PASSWORD_BYTES}")
+    if b"\0" in value:
+        raise ValueError(f"the password of {len(value)} bytes holds a NUL byte")
+    config.monitor.password = value
+
+
+def _set_encryption_method(config: Config, value: str) -> None:
+    method = _integer(value, "encryption_method")
+    check_method(method)
+    config.monitor.encryption_method = method
+
+
+def _set_legacy_2_7_mode(config: Config, value: str) -> None:
+    if value not in ("0", "1"):
+        raise ValueError(f"legacy_2_7_mode is '{value}', not 0 or 1")
+    config.monitor.legacy_2_7_mode = value == "1"
+
+
+def _set_server(config: Config, value: str) -> None:
+    """Take a name, an address, either with a port, or the same as a URL: nsca://name:port."""
+    scheme, separator, rest = value.partition("://")
+    if separator and scheme != "nsca":
+        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: nsca:")
+    address = rest.rstrip("/") if separator else value
+    if address.startswith("["):
+        host, bracket, port = address[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ValueError(f"server '{value}' is not of the form [address]:port")
+        port = port[1:]
+    elif address.count(":") > 1:
+        host, port = address, ""
+    else:
+        host, _, port = address.partition(":")
+    if not host or host.startswith("-") or any(char in host for char in " \t/@;,"):
+        raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
+    config.monitor.host = host
+    if port:
+        _set_port(config, port)
+
+
+def _set_port(config: Config, value: str) -> None:
+    port = _integer(value, "port")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port {port} is not between 1 and 65535")
+    config.monitor.port = port
+
+
+def _set_timeout(config: Config, value: str) -> None:
+    try:
+        timeout_s = float(value)
+    except ValueError:
+        raise ValueError(f"timeout '{value}' is not a number of seconds") from None
+    if not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise ValueError(f"timeout {value} is not between 0 and {MAX_TIMEOUT_S:g} seconds")
+    config.monitor.timeout_s = timeout_s
+
+
+def _set_host_name(config: Config, value: str) -> None:
+    config.host_name = CheckResult(value, "", 0, "").host_name
+
+
+def _set_service_description(config: Config, value: str) -> None:
+    if not value:
+        raise ValueError("service_description is empty")
+    config.service_description = CheckResult("host", value, 0, "").service_description
+
+
+def _set_return_code(config: Config, value: str) -> None:
+    config.return_code = parse_return_code(value, is_host_check=False)
+
+
+def _set_output(config: Config, value: str) -> None:
+    fill(value, dict.fromkeys(OUTPUT_FIELDS, ""))
+    config.output = value
+
+
+def _check_spool_dir(_: Config, value: str) -> None:
+    """Only check: `find_spool_dirs` takes the value, whatever the rest of the file is like."""
+    if not value.startswith("/"):
+        raise ValueError(f"spool_dir '{value}' is not an absolute path")
+
+
+def _integer(value: str, key: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"{key} '{value}' is not a whole number")
+    return int(value)
+
+
+_KEYS: dict[str, Callable[[Config, str], None]] = {
+    "encryption_method": _set_encryption_method,
+    "legacy_2_7_mode": _set_legacy_2_7_mode,
+    "server": _set_server,
+    "port": _set_port,
+    "timeout": _set_timeout,
+    "host_name": _set_host_name,
+    "service_description": _set_service_description,
+    "return_code": _set_return_code,
+    "output": _set_output,
+    "spool_dir": _check_spool_dir,
+}

@@ -1,0 +1,61 @@
+"""A denied connection, and the check result that tells the monitor about it.
+
+Everything here was chosen by the denied client or its name server: `%h` may be a PTR record, `%u` the answer of an
+ident server. libwrap lets only certain characters through into a command and turns each other byte into `_`
+(percent_x.c: `ok_chars`); we apply the same rule again, because `tcpwrap-alert deny` may be fed by anything. So a
+denial holds no blank, quote, `;`, `|`, `<` or `&` that a shell, Nagios's command file or its web pages could take
+for their own.
+"""
+
+from __future__ import annotations
+
+from .check_result import CheckResult, cut
+
+OUTPUT_FIELDS = ("daemon", "client", "address", "user")
+
+SAFE_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!@%_=+:,./-")
+# A DNS name has at most 253 characters, an ident user at most 512 (RFC 1413); four of them stay far below 4095.
+MAX_FIELD_BYTES = 255
+
+
+class Denial:
+    """Who was denied by which daemon: the rule's `%d`, `%h`, `%a` and `%u`, made harmless."""
+
+    __slots__ = OUTPUT_FIELDS
+
+    def __init__(self, daemon: str, client: str, address: str = "", user: str = "") -> None:
+        self.daemon = harmless(daemon)
+        self.client = harmless(client)
+        self.address = harmless(address)
+        self.user = harmless(user)
+
+    def check_result(self, host_name: str, service_description: str, return_code: int, template: str) -> CheckResult:
+        """Return the check result of this denial; `template` is the configuration's `output`."""
+        values = [getattr(self, field) for field in OUTPUT_FIELDS]
+        output = fill(template, dict(zip(OUTPUT_FIELDS, values)))
+        return CheckResult(host_name, service_description, return_code, output)
+
+
+def harmless(text: str) -> str:
+    """Return `text` with every byte outside libwrap's own set as `_`, cut to 255 bytes; `unknown` if empty."""
+    ascii_text = text.encode("ascii", "replace").decode("ascii")
+    safe = "".join(char if char in SAFE_CHARACTERS else "_" for char in ascii_text)
+    return cut(safe, MAX_FIELD_BYTES) or "unknown"
+
+
+def fill(template: str, values: dict[str, str]) -> str:
+    """Return `template` with each `{field}` replaced by its value.
+
+    Not `str.format`: that would evaluate attributes and indexes, which no template needs.
+
+    Raises:
+        ValueError: a brace without its partner, or a field that does not exist.
+    """
+    text, *parts = template.split("{")
+    for part in parts:
+        field, brace, rest = part.partition("}")
+        if not brace or field not in values:
+            known = ", ".join("{" + name + "}" for name in values)
+            raise ValueError(f"'{{{field}' is not one of {known}")
+        text += values[field] + rest
+    return text

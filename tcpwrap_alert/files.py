@@ -1,0 +1,79 @@
+"""System calls on the spool's files: whole reads and writes, sync, locks; links are never followed.
+
+`NamingFailure` turns a failed call into a SpoolError with operation, path and reason.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+from .errors import SpoolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class NamingFailure:
+    """Turn an OSError in the body into a SpoolError: "path: cannot operation: reason".
+
+    A class, because contextlib would cost half of a bare start of Python.
+    """
+
+    def __init__(self, operation: str, path: str) -> None:
+        self._what = f"{path}: cannot {operation}"
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, OSError) and not isinstance(error, SpoolError):
+            raise SpoolError(f"{self._what}: {error.strerror}") from error
+
+
+def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
+    # O_NONBLOCK: a FIFO must not hold us. O_NOFOLLOW: a link is never followed out of the spool.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        return (os.read(fd, max_bytes) if stat.S_ISREG(status.st_mode) else b""), status
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def fsync_path(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def try_flock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_same_file(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def make_directory(path: str) -> None:
+    """Make the directory `path`, for its owner only, unless it is there."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass

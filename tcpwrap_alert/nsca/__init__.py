@@ -1,0 +1,1 @@
+"""The NSCA protocol: packets, encryption, and one conversation with a daemon."""

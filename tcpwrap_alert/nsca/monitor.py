@@ -1,0 +1,32 @@
+"""An NSCA daemon as its client sees it: where it listens and what it expects. Plain values, loads nothing."""
+
+from __future__ import annotations
+
+DEFAULT_PORT = 5667
+DEFAULT_ENCRYPTION_METHOD = 1  # nsca 2.10.2, include/common.h: DEFAULT_ENCRYPTION_METHOD is ENCRYPT_XOR
+DEFAULT_TIMEOUT_S = 10.0
+
+
+class Monitor:
+    """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation."""
+
+    __slots__ = ("encryption_method", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
+
+    def __init__(
+        self,
+        host: str,
+        port: int = DEFAULT_PORT,
+        password: bytes = b"",
+        encryption_method: int = DEFAULT_ENCRYPTION_METHOD,
+        legacy_2_7_mode: bool = False,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.password = password
+        self.encryption_method = encryption_method
+        self.legacy_2_7_mode = legacy_2_7_mode
+        self.timeout_s = timeout_s
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,0 +1,81 @@
+"""What waits in the spool: since when, and why. The rows behind `tcpwrap-alert queue`."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from .config import Config, find_spool_dirs, load_config
+from .errors import CheckResultError, ConfigError, QueueFileCorrupt
+from .forward import entry_check_result
+from .spool import Spool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+NOT_TRIED = "not tried yet"
+
+
+def list_waiting(config_path: str | None = None) -> list[dict[str, Any]]:
+    """Return one row per waiting check result and monitor, oldest first.
+
+    Keys: `queue_file` (path), `since` (local time with offset), `monitor` (host:port, None without a usable
+    configuration), `host_name`, `service_description` (empty for a host check), `return_code`, `plugin_output`
+    (these four None if the queue file is no check result), `why` (the last failure).
+
+    Raises:
+        SpoolError: the spool cannot be read.
+    """
+    config, config_error = Config(""), ""
+    try:
+        config = load_config(config_path)
+        config.require_server()
+    except ConfigError as error:
+        config_error = str(error)
+    rows = []
+    for path in find_spool_dirs(config_path):
+        spool = Spool(path)
+        reason, failed_at_s = spool.last_error()
+        for name in spool.scan():
+            row = _maybe_row(spool, name, config, failed_at_s)
+            if row is not None:
+                row["monitor"] = str(config.monitor) if config.monitor.host else None
+                row["why"] = row["why"] or config_error or reason
+                rows.append(row)
+    return rows
+
+
+def count_waiting(config_path: str | None = None) -> int:
+    """Return how many queue files wait."""
+    return sum(len(Spool(path).scan()) for path in find_spool_dirs(config_path))
+
+
+def count_set_aside(config_path: str | None = None) -> int:
+    """Return how many queue files were moved to corrupt/."""
+    return sum(Spool(path).count_set_aside() for path in find_spool_dirs(config_path))
+
+
+def _maybe_row(spool: Spool, name: str, config: Config, failed_at_s: float) -> dict[str, Any] | None:
+    """Return the row of one queue file, with `why` as far as the file itself tells; None if the file is gone."""
+    row = dict.fromkeys(
+        ("queue_file", "since", "monitor", "host_name", "service_description", "return_code", "plugin_output", "why")
+    )
+    row["queue_file"] = os.path.join(spool.new, name)
+    try:
+        entry = spool.maybe_read(name)
+        if entry is None:
+            return None
+        result = entry_check_result(entry, config)
+    except (QueueFileCorrupt, CheckResultError) as error:
+        return {**row, "why": f"{error}; the next replay sets it aside"}
+    since_s = entry.enqueued_at_ns / 1e9
+    return {
+        **row,
+        "since": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(since_s)),
+        "host_name": result.host_name,
+        "service_description": result.service_description,
+        "return_code": result.return_code,
+        "plugin_output": result.plugin_output,
+        "why": NOT_TRIED if since_s > failed_at_s else None,
+    }
