@@ -31,6 +31,7 @@ from .denial import Denial
 from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError
 from .queue_file import Entry
 from .spool import Spool
+from .system_log import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _read_batch(
                 results[name] = _dated_if_late(entry_check_result(entry, config), entry.enqueued_at_ns / 1e9)
         except (QueueFileCorrupt, CheckResultError) as error:
             target = spool.set_aside(name)
-            say(f"{error}; moved to {target}, nothing was sent")
+            tell(f"{error}; moved to {target}, nothing was sent")
         except SpoolError as error:
             faults[name] = error
     return results
@@ -233,10 +234,10 @@ def _drain_with_pauses(spool: Spool, config_path: str | None) -> int:
             return drain(spool, config_path)
         except TcpwrapAlertError as error:
             if not pause_s:
-                say(error.line)
+                tell(error.line)
                 raise
             if attempt == 0:
-                say(f"{error}; kept in the spool, trying again for five minutes")
+                tell(f"{error}; kept in the spool, trying again for five minutes")
         if _emptied_within(spool, pause_s):
             break
     return 0
@@ -270,14 +271,6 @@ def _send_directly(entry: Entry, error: SpoolError, config_path: str | None) -> 
         transport.deliver(config, [entry_check_result(entry, config)])
     except TcpwrapAlertError as second:
         what = " ".join(f"{field}={shown(value)}" for field, value in entry.fields.items())
-        say(f"{error}; {second}; lost: {entry.kind} {what}")
+        tell(f"{error}; {second}; lost: {entry.kind} {what}")
         raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
-    say(f"{error}; sent directly instead")
-
-
-def say(text: str) -> None:
-    """Tell syslog."""
-    import syslog
-
-    syslog.openlog("tcpwrap-alert", syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(syslog.LOG_WARNING, text)
+    tell(f"{error}; sent directly instead")

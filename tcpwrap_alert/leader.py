@@ -14,7 +14,7 @@ import os
 import time
 
 from .errors import SpoolBusy
-from .files import is_same_file, NamingFailure, try_flock
+from .files import NamingFailure, is_same_file, try_flock
 
 # How long a drop may take to become a forwarder that holds the lock.
 STARTING_GRACE_S = 10.0

@@ -67,7 +67,8 @@ def forward(arguments: list[str]) -> int:
     spool_dir, *denied = [os.path.abspath(arguments[0]), *arguments[1:]]
     _detach()
     from .denial import Denial
-    from .forward import denial_entry, drop, lead, say
+    from .forward import denial_entry, drop, lead
+    from .system_log import tell
 
     try:
         if denied:
@@ -78,7 +79,7 @@ def forward(arguments: list[str]) -> int:
     except TcpwrapAlertError as error:
         return error.exit_status  # `forward.py` has told syslog
     except Exception as error:
-        say(f"bug: {type(error).__name__}: {error}; what waits stays in the spool")
+        tell(f"bug: {type(error).__name__}: {error}; what waits stays in the spool")
         return 70
     return 0
 

@@ -32,7 +32,6 @@ from .files import NamingFailure, fsync_path, make_directory, read_file, write_a
 from .leader import Leader, SendLock
 from .queue_file import MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
 
-
 # A file without its end mark may still be in the hands of its writer.
 WRITING_GRACE_S = 60.0
 

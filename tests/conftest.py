@@ -1,0 +1,118 @@
+"""Fixtures for all tests: private namespaces, a spool and a configuration per test, the installed scripts, peers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import namespaces
+import pytest
+from nsca_daemon import NscaDaemon
+
+BIN_DIR = Path(sys.executable).parent
+IN_CI = bool(os.environ.get("CI"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Move this process into namespaces of its own: no test can reach the machine's network, files or syslog."""
+    namespaces.enter()
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point every script of a test at the test's own spool and configuration, and leave no process behind."""
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", str(tmp_path / "spool"))
+    monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", str(tmp_path / "send_nsca.cfg"))
+    monkeypatch.setenv("PATH", f"{BIN_DIR}:{os.environ['PATH']}:/usr/sbin:/sbin")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    _end_forwarders()
+
+
+@pytest.fixture
+def spool_dir(tmp_path: Path) -> Path:
+    """An empty spool, as an installation leaves it."""
+    (tmp_path / "spool" / "new").mkdir(parents=True)
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def write_config(tmp_path: Path) -> Callable[..., Path]:
+    """Write the test's send_nsca.cfg from keyword arguments."""
+
+    def write(**values: object) -> Path:
+        path = tmp_path / "send_nsca.cfg"
+        path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
+        path.chmod(0o600)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an installed script to its end and return its status and output."""
+
+    def run_script(*argv: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, **kwargs)
+
+    return run_script
+
+
+@pytest.fixture
+def peer() -> Callable[[str], str]:
+    """Return the path of a program from another package; without it skip, but fail in CI."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            message = f"{name} is not installed"
+            pytest.fail(message) if IN_CI else pytest.skip(message)
+        return path
+
+    return find
+
+
+@pytest.fixture
+def isolated() -> None:
+    """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
+    if not namespaces.entered:
+        pytest.fail("no private namespaces") if IN_CI else pytest.skip("private namespaces need root")
+
+
+@pytest.fixture
+def start_nsca(peer: Callable[[str], str], isolated: None, tmp_path: Path) -> Iterator[Callable[..., NscaDaemon]]:
+    """Start real nsca daemons and stop them after the test."""
+    path = peer("nsca")
+    daemons: list[NscaDaemon] = []
+
+    def start(**kwargs: object) -> NscaDaemon:
+        daemons.append(NscaDaemon(path, tmp_path / f"nsca{len(daemons)}", **kwargs))
+        daemons[-1].start()
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+
+
+def _end_forwarders() -> None:
+    """End the forwarders that this test started; they have become our children (see namespaces.enter)."""
+    for directory in Path("/proc").iterdir():
+        if not directory.name.isdigit():
+            continue
+        try:
+            status = (directory / "stat").read_text().rpartition(")")[2].split()
+            command = (directory / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(status[1]) == os.getpid() and b"tcpwrap-alert\0forward" in command:
+            os.kill(int(directory.name), signal.SIGKILL)
+            os.waitpid(int(directory.name), 0)

@@ -1,0 +1,86 @@
+"""Move the test process into private mount and network namespaces, with a /dev and a /dev/log of its own.
+
+What tests mount, which ports they use and what they write to syslog then exists for them and their children only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+CLONE_NEWIPC = 0x08000000
+PR_SET_CHILD_SUBREAPER = 36
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "fd", "shm", "pts", "ptmx")
+
+# An address beside loopback: nsca looks its own up with AI_ADDRCONFIG and wants one that is not 127.0.0.1.
+OWN_ADDRESSES = ("192.0.2.1/32", "2001:db8::1/128")
+
+entered = False
+log: list[str] = []
+
+
+def enter() -> None:
+    """Enter the namespaces, if we may; `entered` says whether we are in."""
+    global entered
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) != 0:
+        return
+    _run("mount", "--make-rprivate", "/")
+    _run("ip", "link", "set", "lo", "up")
+    for address in OWN_ADDRESSES:
+        _run("ip", "address", "add", address, "dev", "lo")
+    Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
+    # A syslog that nobody reads blocks whoever writes to it, after ten messages.
+    threading.Thread(target=_collect_log, args=(_private_dev(),), daemon=True).start()
+    entered = True
+
+
+def _collect_log(sock: socket.socket) -> None:
+    while True:
+        log.append(sock.recv(65536).decode(errors="replace"))
+
+
+def bind_over(path: str, content: str) -> None:
+    """Let the file `path` have `content`, for this process and its children until `unbind`."""
+    with tempfile.NamedTemporaryFile("w", delete=False) as file:
+        file.write(content)
+    os.chmod(file.name, 0o644)
+    _run("mount", "--bind", file.name, path)
+
+
+def unbind(path: str) -> None:
+    """Undo `bind_over`."""
+    _run("umount", path)
+
+
+def _private_dev() -> socket.socket:
+    directory = tempfile.mkdtemp()
+    _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
+    for name in DEVICES:
+        source = Path("/dev", name)
+        if source.is_symlink():
+            os.symlink(os.readlink(source), Path(directory, name))
+        elif source.is_dir():
+            Path(directory, name).mkdir()
+            _run("mount", "--bind", str(source), f"{directory}/{name}")
+        elif source.exists():
+            Path(directory, name).touch()
+            _run("mount", "--bind", str(source), f"{directory}/{name}")
+    log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log_socket.bind(f"{directory}/log")
+    os.chmod(f"{directory}/log", 0o666)
+    _run("mount", "--move", directory, "/dev")
+    os.rmdir(directory)
+    return log_socket
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True)

@@ -1,0 +1,104 @@
+"""The real nsca daemon, with a plain file as Nagios's command file."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+LINE = re.compile(r"\[(\d+)\] PROCESS_(?:SERVICE|HOST)_CHECK_RESULT;(.*)", re.DOTALL)
+DEADLINE_S = 20.0
+
+
+class NscaDaemon:
+    """One daemon; `results()` is what it wrote for Nagios. Modes: daemon, single (inetd: `inetd_line`)."""
+
+    def __init__(
+        self,
+        program: str,
+        directory: Path,
+        port: int = 0,
+        password: str = "",
+        method: int = 1,
+        mode: str = "daemon",
+        address: str = "127.0.0.1",
+    ) -> None:
+        directory.mkdir()
+        self.program = program
+        self.port = port or _free_port(address)
+        self.address = address
+        self.password = password
+        self.method = method
+        self.mode = mode
+        self.command_file = directory / "nagios.cmd"
+        self.log_file = directory / "log"
+        self.config = directory / "nsca.cfg"
+        self.command_file.touch()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write_config(self) -> None:
+        """Write the daemon's configuration from the attributes."""
+        self.config.write_text(
+            f"server_port={self.port}\nserver_address={self.address}\ncommand_file={self.command_file}\n"
+            f"alternate_dump_file={self.command_file}.dump\nappend_to_file=1\naggregate_writes=0\n"
+            f"max_packet_age=30\ndecryption_method={self.method}\npid_file={self.config}.pid\ndebug=0\n"
+            + (f"password={self.password}\n" if self.password else "")
+        )
+
+    def start(self) -> None:
+        """Start, and return when the port answers."""
+        self.write_config()
+        with open(self.log_file, "ab") as log:
+            self._process = subprocess.Popen(
+                [self.program, "-c", str(self.config), f"--{self.mode}", "-f"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_for(self._is_listening, f"nsca does not listen: {self.log_file.read_text()}")
+
+    def stop(self) -> None:
+        """Stop the daemon; what it wrote stays."""
+        if self._process:
+            self._process.kill()  # on SIGTERM it first waits for one more connection
+            self._process.wait()
+            self._process = None
+
+    def lines(self) -> list[str]:
+        """Return the lines of the command file, as Nagios would read them."""
+        return self.command_file.read_bytes().decode().splitlines()
+
+    def results(self) -> list[str]:
+        """Return what came for Nagios, without time and command: `host;service;return code;output`."""
+        found = [LINE.fullmatch(line) for line in self.lines()]
+        assert all(found), self.lines()
+        return [match[2] for match in found if match]
+
+    def wait_for_results(self, count: int) -> list[str]:
+        """Wait until `count` results have come, and return them all."""
+        wait_for(lambda: len(self.results()) >= count, f"not {count} results")
+        return self.results()
+
+    def _is_listening(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log_file.read_text()
+        listening = Path("/proc/net/tcp6" if ":" in self.address else "/proc/net/tcp").read_text()
+        return re.search(rf":{self.port:04X} [0-9A-F]+:0000 0A ", listening) is not None
+
+
+def wait_for(condition: object, message: str, deadline_s: float = DEADLINE_S) -> None:
+    """Wait until `condition()` is true; fail with `message` after the deadline."""
+    assert callable(condition)
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, message
+        time.sleep(0.02)
+
+
+def _free_port(address: str) -> int:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as sock:
+        sock.bind((address, 0))
+        return int(sock.getsockname()[1])
