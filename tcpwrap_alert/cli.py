@@ -11,7 +11,7 @@ import click
 
 from . import __version__
 from .check_result import CheckResult, parse_check_result
-from .config import load_config
+from .config import config_warning, load_config
 from .demo import run_demo
 from .denial import Denial
 from .errors import TcpwrapAlertError
@@ -76,8 +76,8 @@ def deny(daemon: str, client: str, config_path: str | None) -> None:
 
     Example: tcpwrap-alert deny sshd 203.0.113.7
     """
-    submit(denial_entry(Denial(daemon, client)), config_path)
     _warn(config_path)
+    submit(denial_entry(Denial(daemon, client)), config_path)
 
 
 @main.command("submit", context_settings={"ignore_unknown_options": True})
@@ -90,8 +90,9 @@ def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
 
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """
-    submit(check_result_entry(parse_check_result(arguments)), config_path)
+    result = parse_check_result(arguments)
     _warn(config_path)
+    submit(check_result_entry(result), config_path)
 
 
 @main.command("replay")
@@ -102,6 +103,8 @@ def replay_command(config_path: str | None) -> None:
     Example, in a crontab: * * * * * tcpwrap-alert replay
     """
     waiting = count_waiting(config_path)
+    if waiting:
+        _warn(config_path)
     set_aside_before = count_set_aside(config_path)
     try:
         if waiting >= PROGRESS_BAR_FROM and sys.stderr.isatty():
@@ -111,8 +114,6 @@ def replay_command(config_path: str | None) -> None:
             replay(config_path)
     finally:
         _tell_set_aside(count_set_aside(config_path) - set_aside_before)
-    if waiting:
-        _warn(config_path)
 
 
 @main.command()
@@ -123,6 +124,7 @@ def queue(as_json: bool, config_path: str | None) -> None:
 
     Example: tcpwrap-alert queue
     """
+    _warn(config_path)
     rows = list_waiting(config_path)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -150,6 +152,7 @@ def listen(port: int, config_path: str | None) -> None:
     Example: tcpwrap-alert listen --port 5667
     """
     config = load_config(config_path)
+    _warn(config_path)
 
     def print_result(result: CheckResult) -> None:
         click.echo(result.external_command(time.time()))
@@ -183,6 +186,6 @@ def _tell_set_aside(count: int) -> None:
 
 
 def _warn(config_path: str | None) -> None:
-    """Print what is wrong, though not fatal, about the configuration."""
-    for warning in load_config(config_path).warnings:
-        click.echo(f"tcpwrap-alert: warning: {warning}", err=True)
+    warning = config_warning(config_path)
+    if warning:
+        click.echo(f"tcpwrap-alert: {warning}", err=True)

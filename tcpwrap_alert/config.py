@@ -39,7 +39,7 @@ class Config:
         self.service_description = "TCP Wrappers"
         self.return_code = 2
         self.output = "Denied {daemon}-{client}"
-        self.warnings: list[str] = []
+        self.is_readable_by_all = False
 
     def require_server(self) -> None:
         """Raise ConfigError unless the configuration names a monitor."""
@@ -70,9 +70,19 @@ def load_config(path: str | None = None) -> Config:
         CheckResult(config.host_name, config.service_description, config.return_code, "")
     except CheckResultError as error:
         raise ConfigError(path, None, f"{error}; set host_name to this host's name at the monitor") from error
-    if config.monitor.password and status.st_mode & 0o004:
-        config.warnings.append(f"{path}: everybody may read the password; run chmod o-r {path}")
+    config.is_readable_by_all = bool(status.st_mode & 0o004)
     return config
+
+
+def config_warning(path: str | None = None) -> str:
+    """Return what is wrong, though not fatal, about the configuration; empty if nothing is, or if it is not usable."""
+    try:
+        config = load_config(path)
+    except ConfigError:
+        return ""
+    if config.monitor.password and config.is_readable_by_all:
+        return f"warning: {config.path}: everybody may read the password; run chmod o-r {config.path}"
+    return ""
 
 
 def find_config() -> str:

@@ -10,7 +10,7 @@ import os
 import sys
 
 from .check_result import parse_check_result
-from .config import find_spool_dirs
+from .config import config_warning, find_spool_dirs
 from .errors import TcpwrapAlertError
 from .spool import Spool
 
@@ -49,6 +49,9 @@ def submit_check_result() -> int:
         return 0
     try:
         result = parse_check_result(arguments)
+        warning = config_warning()
+        if warning:
+            print(f"submit_check_result: {warning}", file=sys.stderr)
         from .forward import check_result_entry, submit
 
         submit(check_result_entry(result))

@@ -105,14 +105,6 @@ def start_nsca(peer: Callable[[str], str], isolated: None, tmp_path: Path) -> It
 
 def _end_forwarders() -> None:
     """End the forwarders that this test started; they have become our children (see namespaces.enter)."""
-    for directory in Path("/proc").iterdir():
-        if not directory.name.isdigit():
-            continue
-        try:
-            status = (directory / "stat").read_text().rpartition(")")[2].split()
-            command = (directory / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if int(status[1]) == os.getpid() and b"tcpwrap-alert\0forward" in command:
-            os.kill(int(directory.name), signal.SIGKILL)
-            os.waitpid(int(directory.name), 0)
+    for pid in namespaces.processes("tcpwrap-alert forward"):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

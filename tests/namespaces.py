@@ -56,9 +56,33 @@ def bind_over(path: str, content: str) -> None:
     _run("mount", "--bind", file.name, path)
 
 
+def mount_tmpfs(path: str) -> None:
+    """Let the directory `path` be empty, for this process and its children until `unbind`."""
+    _run("mount", "-t", "tmpfs", "tmpfs", path)
+
+
 def unbind(path: str) -> None:
-    """Undo `bind_over`."""
+    """Undo `bind_over` or `mount_tmpfs`."""
     _run("umount", path)
+
+
+def processes(words: str) -> list[int]:
+    """Return the process ids, in our network namespace, of the command lines that hold `words`."""
+    found = []
+    for directory in Path("/proc").iterdir():
+        try:
+            command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if words in command and os.readlink(directory / "ns/net") == os.readlink("/proc/self/ns/net"):
+                found.append(int(directory.name))
+        except OSError:
+            continue
+    return found
+
+
+def connections_accepted() -> int:
+    """Return how many TCP connections were accepted in our network namespace so far."""
+    names, values = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:4] == "Tcp:"]
+    return int(values[names.index("PassiveOpens")])
 
 
 def _private_dev() -> socket.socket:

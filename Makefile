@@ -1,0 +1,52 @@
+# make demo    show the way of an alert; needs no server, no root, no configuration
+# make test    everything that a change must pass
+# make bench   what a drop costs beside the classic chain
+#
+# Each does all its own set-up in .venv. As root on Debian, `test` and `bench` also install the programs that they
+# run against; without root, what is missing is skipped, with a reason.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+PEERS = nsca nsca-client tcpd openbsd-inetd iproute2 util-linux
+SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test bench peers clean
+
+demo: $(VENV)/installed
+	@$(BIN)/tcpwrap-alert demo
+
+test: $(VENV)/installed-for-test peers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: $(VENV)/installed-for-test peers
+	$(BIN)/python benchmarks/drop.py
+
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	$(INSTALL) .
+	@rm -rf build *.egg-info
+	@touch $@
+
+$(VENV)/installed-for-test: $(SOURCES) | $(BIN)/python
+	$(INSTALL) '.[test]'
+	@rm -rf build *.egg-info
+	@touch $@ $(VENV)/installed
+
+# Debian keeps what `python3 -m venv` needs in a package of its own.
+$(BIN)/python:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	    [ "$$(id -u)" = 0 ] || { echo 'python3-venv is missing; as root: apt-get install python3-venv' >&2; exit 1; }; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+
+peers:
+	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || dpkg -s $(PEERS) >/dev/null 2>&1 || { \
+	    apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEERS); }
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,158 @@
+"""End to end: real inetd and tcpd, the rule in hosts.deny, a client that is denied, the real nsca daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import namespaces
+import pytest
+from nsca_daemon import wait_for
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hosts.deny"
+PASSWORD = "s3cret"
+PORT = 2323
+
+
+@pytest.fixture
+def bin_dir():
+    return Path(shutil.which("handle_tcp_wrapper")).parent
+
+
+@pytest.fixture
+def hosts_deny(isolated, bin_dir):
+    """Put rules into force for this test's processes; the example's path becomes the tested one."""
+    bound = []
+
+    def bind(rules):
+        rules = rules.replace("/opt/tcpwrap-alert/bin", str(bin_dir))
+        for path, content in (("/etc/hosts.deny", rules), ("/etc/hosts.allow", "")):
+            namespaces.bind_over(path, content)
+            bound.append(path)
+
+    yield bind
+    for path in bound:
+        namespaces.unbind(path)
+
+
+@pytest.fixture
+def installed(isolated, start_nsca, monkeypatch):
+    """A machine as installed: default spool, /etc/send_nsca.cfg, no variables of ours in the environment."""
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    monkeypatch.delenv("TCPWRAP_ALERT_CONFIG")
+    daemon = start_nsca(method=14, password=PASSWORD)
+    namespaces.mount_tmpfs("/var/spool")
+    Path("/var/spool/tcpwrap-alert/new").mkdir(parents=True)
+    namespaces.bind_over(
+        "/etc/send_nsca.cfg",
+        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n",
+    )
+    yield daemon
+    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
+    namespaces.unbind("/etc/send_nsca.cfg")
+    namespaces.unbind("/var/spool")
+
+
+@pytest.fixture
+def inetd(peer, installed, tmp_path):
+    """Real inetd on port 2323, with tcpd before /bin/cat, in the environment that a boot gives it."""
+    config = tmp_path / "inetd.conf"
+    config.write_text(f"127.0.0.1:{PORT} stream tcp4 nowait.1000000 root {peer('tcpd')} /bin/cat\n")
+    process = subprocess.Popen([peer("inetd"), "-i", str(config)], env={"LANG": "C"}, cwd="/")
+    pattern = re.compile(rf":{PORT:04X} 0+:0000 0A ")
+    wait_for(lambda: pattern.search(Path("/proc/net/tcp").read_text()), "inetd does not listen")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def denied_client(deadline_s=20):
+    """Connect, and return what the client received until its connection closed, and after how many seconds."""
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", PORT), timeout=deadline_s) as client:
+        received = b""
+        try:
+            while chunk := client.recv(4096):
+                received += chunk
+        except ConnectionResetError:
+            pass
+    return received, time.monotonic() - started
+
+
+CLASSIC = "ALL: ALL: RFC931: twist (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &\n"
+TWIST = "ALL: ALL: twist (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &\n"
+
+
+@pytest.mark.parametrize("rules", [CLASSIC, TWIST, EXAMPLE.read_text()], ids=["classic", "twist", "example"])
+def test_a_denied_connection_is_one_alert_and_the_client_sees_nothing(hosts_deny, installed, inetd, rules):
+    hosts_deny(rules)
+    received, _ = denied_client()
+    assert received == b""
+    installed.wait_for_results(1)
+    wait_for(lambda: not os.listdir("/var/spool/tcpwrap-alert/new"), "the queue file stays")
+    assert installed.results() == ["firestorm;TCP Wrappers;2;Denied cat-127.0.0.1"]
+
+
+def test_an_allowed_connection_is_no_alert(hosts_deny, installed, inetd):
+    hosts_deny(EXAMPLE.read_text().replace("ALL: ALL:", "ALL: 127.9.9.9:"))
+    with socket.create_connection(("127.0.0.1", PORT), timeout=10) as client:
+        client.sendall(b"hello\n")
+        assert client.recv(100) == b"hello\n"
+    assert installed.results() == []
+    assert os.listdir("/var/spool/tcpwrap-alert/new") == []
+
+
+def test_a_twisted_client_is_let_go_at_once_even_if_the_monitor_hangs(hosts_deny, installed, inetd):
+    """P7: the forwarder works on, without the client's socket."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        namespaces.bind_over(
+            "/etc/send_nsca.cfg", f"server=127.0.0.1:{mute.getsockname()[1]}\ntimeout=3\nhost_name=firestorm\n"
+        )
+        hosts_deny(TWIST)
+        received, seconds = denied_client()
+        wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/leader"), "nobody forwards")
+    namespaces.unbind("/etc/send_nsca.cfg")
+    assert received == b""
+    assert seconds < 2
+    subprocess.run(["tcpwrap-alert", "replay"], check=True, env={"PATH": os.environ["PATH"]})
+    assert installed.results() == ["firestorm;TCP Wrappers;2;Denied cat-127.0.0.1"]
+
+
+def test_a_spawn_without_ampersand_does_not_hold_the_daemon_either(hosts_deny, installed, inetd):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        namespaces.bind_over(
+            "/etc/send_nsca.cfg", f"server=127.0.0.1:{mute.getsockname()[1]}\ntimeout=3\nhost_name=firestorm\n"
+        )
+        hosts_deny("ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d): twist /bin/true\n")
+        received, seconds = denied_client()
+    namespaces.unbind("/etc/send_nsca.cfg")
+    assert received == b""
+    assert seconds < 2
+    subprocess.run(["tcpwrap-alert", "replay"], check=True, env={"PATH": os.environ["PATH"]})
+    assert installed.results() == ["firestorm;TCP Wrappers;2;Denied cat-127.0.0.1"]
+
+
+def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd):
+    """P10: it runs as the owner of the spool directory, without supplementary groups."""
+    installed.stop()
+    namespaces.bind_over("/etc/send_nsca.cfg", f"server=127.0.0.1:{installed.port}\nhost_name=firestorm\n")
+    for path in ("/var/spool/tcpwrap-alert", "/var/spool/tcpwrap-alert/new"):
+        os.chown(path, 65534, 65534)
+    hosts_deny(EXAMPLE.read_text())
+    denied_client()
+    wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/last_error"), "no attempt was made")
+    (pid,) = namespaces.processes("tcpwrap-alert forward")
+    status = Path(f"/proc/{pid}/status").read_text()
+    descriptors = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    namespaces.unbind("/etc/send_nsca.cfg")
+    assert "Uid:\t65534\t65534\t65534\t65534" in status
+    assert "Gid:\t65534\t65534\t65534\t65534" in status
+    assert re.search(r"^Groups:\s*$", status, re.MULTILINE)
+    assert descriptors == {"/dev/null", "/var/spool/tcpwrap-alert/leader"}
+    for path in ("/var/spool/tcpwrap-alert/new/" + name for name in os.listdir("/var/spool/tcpwrap-alert/new")):
+        os.unlink(path)

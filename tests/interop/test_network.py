@@ -1,0 +1,399 @@
+"""The verdict on a bad network: the real nsca daemon behind a line that delays, loses and cuts small.
+
+The line is two TUN devices, one in the tests' network namespace, where the daemon runs, and one in a namespace of the
+client's, with a thread between them that carries the packets. So both ends have the kernel's own TCP, and the line does
+what netem would do, on kernels without it too; and it can pick the packet that it holds back. What the client says must
+be what the command file received, each time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import heapq
+import os
+import random
+import select
+import socket
+import stat
+import struct
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import namespaces
+import pytest
+from conftest import IN_CI
+from fake_daemon import FakeDaemon, closes, reads, resets
+from nsca_daemon import wait_for
+
+from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError
+from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
+from tcpwrap_alert.nsca.monitor import Monitor
+
+DAEMON_ADDRESS = "198.51.100.1"
+CLIENT_ADDRESS = "198.51.100.2"
+PASSWORD = "s3cret with a blank"
+TIMEOUT_S = 6.0
+FIN, SYN, RST = 0x01, 0x02, 0x04
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
+TUN_NUMBER = os.makedev(10, 200)
+
+# With 590, a segment has 538 bytes beside its headers and timestamps, an eighth of a packet: the extra byte is alone.
+ALONE_MTU = 590
+
+
+class Segment(NamedTuple):
+    """One TCP segment on the line."""
+
+    from_client: bool
+    flags: int
+    length: int
+
+
+class Line:
+    """Two TUN devices and the thread between them; `fate` gives each segment's delay in seconds, or None to lose it."""
+
+    def __init__(self, client_pid, mtu, fate, tun_path):
+        self._mtu = mtu
+        self._tun_path = tun_path
+        self._fate = fate
+        self._waiting = []
+        self._count = 0
+        self._wake, self._waker = os.pipe()
+        self.segments = []
+        self.namespace = os.open(f"/proc/{client_pid}/ns/net", os.O_RDONLY)
+        self._daemon_end = self._open_tun("daemon0", DAEMON_ADDRESS, CLIENT_ADDRESS)
+        self._client_end = self.inside(self._open_tun, "client0", CLIENT_ADDRESS, DAEMON_ADDRESS).result()
+        self._thread = threading.Thread(target=self._carry)
+        self._thread.start()
+
+    def inside(self, function, *args):
+        """Call `function` in a thread that lives in the client's namespace; return its future."""
+        with ThreadPoolExecutor(1, initializer=enter_network, initargs=(self.namespace,)) as executor:
+            return executor.submit(function, *args)
+
+    def stop(self):
+        os.write(self._waker, b"x")
+        self._thread.join()
+        for descriptor in (self._daemon_end, self._client_end, self.namespace, self._wake, self._waker):
+            os.close(descriptor)
+
+    def _open_tun(self, name, own, other):
+        tun = os.open(self._tun_path, os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+        run("ip", "address", "add", own, "peer", other, "dev", name)
+        run("ip", "link", "set", name, "up", "mtu", str(self._mtu))
+        return tun
+
+    def _carry(self):
+        ends = (self._daemon_end, self._client_end)
+        while True:
+            until_next_s = max(self._waiting[0][0] - time.monotonic(), 0) if self._waiting else None
+            readable, _, _ = select.select([*ends, self._wake], [], [], until_next_s)
+            if self._wake in readable:
+                return
+            for end in readable:
+                self._take(os.read(end, 65536), from_client=end == self._client_end)
+            while self._waiting and self._waiting[0][0] <= time.monotonic():
+                _, _, end, packet = heapq.heappop(self._waiting)
+                os.write(end, packet)
+
+    def _take(self, packet, from_client):
+        if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP:
+            return  # IPv6 neighbour discovery
+        header_length = (packet[0] & 15) * 4
+        data_offset = (packet[header_length + 12] >> 4) * 4
+        segment = Segment(from_client, packet[header_length + 13], len(packet) - header_length - data_offset)
+        self.segments.append(segment)
+        delay_s = self._fate(segment)
+        if delay_s is not None:
+            self._count += 1  # keeps the order of packets that are due at the same time
+            end = self._daemon_end if from_client else self._client_end
+            heapq.heappush(self._waiting, (time.monotonic() + delay_s, self._count, end, packet))
+
+
+def enter_network(namespace):
+    """Move this thread into a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.setns(namespace, namespaces.CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+
+
+def run(*argv):
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def plain(_segment):
+    """Carry everything at once."""
+    return 0.0
+
+
+def bad(delay_s, loss=0.0, jitter_s=0.0, seed=1):
+    """Delay everything, and lose and overtake some of it."""
+    dice = random.Random(seed)
+    return lambda _segment: None if dice.random() < loss else delay_s + dice.random() * jitter_s
+
+
+def holding(delay_s, condition):
+    """Delay the segments that meet the condition."""
+    return lambda segment: delay_s if condition(segment) else 0.001
+
+
+def losing(condition, times=10**6):
+    """Lose the first segments that meet the condition."""
+    left = [times]
+
+    def fate(segment):
+        if left[0] and condition(segment):
+            left[0] -= 1
+            return None
+        return 0.001
+
+    return fate
+
+
+@pytest.fixture
+def tun_path(isolated, tmp_path):
+    """The TUN device, of our own, because the private /dev has none."""
+    path = tmp_path / "tun"
+    try:
+        os.mknod(path, 0o600 | stat.S_IFCHR, TUN_NUMBER)
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as error:
+        message = f"no TUN device: {error.strerror}"
+        pytest.fail(message) if IN_CI else pytest.skip(message)
+    return path
+
+
+@pytest.fixture
+def client_pid(peer):
+    """A process that keeps the client's network namespace."""
+    process = subprocess.Popen([peer("unshare"), "--net", "sleep", "600"])
+    own = os.readlink("/proc/self/ns/net")
+    wait_for(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != own, "no second network namespace")
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture
+def connect_by(client_pid, tun_path):
+    """Lay the line between client and daemon."""
+    with contextlib.ExitStack() as stack:
+
+        def connect(mtu=1500, fate=plain):
+            line = Line(client_pid, mtu, fate, tun_path)
+            stack.callback(line.stop)
+            return line
+
+        yield connect
+
+
+@pytest.fixture
+def converse_with(start_nsca):
+    """Start a daemon, let our client talk to it over the line, and return the verdict and what arrived."""
+
+    def converse(line, count=1, method=1, timeout_s=TIMEOUT_S, **changes):
+        daemon = start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD)
+        verdict, took_s = line.inside(verdict_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count).result()
+        return verdict, took_s, daemon.results()
+
+    return converse
+
+
+def monitor_of(daemon, **changes):
+    values = {"password": PASSWORD.encode(), "encryption_method": daemon.method, "timeout_s": TIMEOUT_S, **changes}
+    return Monitor(DAEMON_ADDRESS, daemon.port, **values)
+
+
+def make_results(count):
+    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
+
+
+def expected_results(count):
+    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
+
+
+def verdict_of(monitor, count):
+    """Return the verdict, an error as its class and text, and the seconds that it took."""
+    start = time.monotonic()
+    try:
+        return send_check_results(monitor, make_results(count)), time.monotonic() - start
+    except DeliveryError as error:
+        return error, time.monotonic() - start
+
+
+# A line that treats all segments alike
+
+
+LINES = {
+    "plain, 1500": (1500, lambda: plain),
+    "plain, 576": (576, lambda: plain),
+    "plain, extra byte alone": (ALONE_MTU, lambda: plain),
+    "50 ms, 1500": (1500, lambda: bad(0.05)),
+    "50 ms, 5 % lost, 1500": (1500, lambda: bad(0.05, loss=0.05)),
+    "50 ms, 5 % lost, 576": (576, lambda: bad(0.05, loss=0.05)),
+    "20 ms, 2 % lost, overtaking, extra byte alone": (ALONE_MTU, lambda: bad(0.02, loss=0.02, jitter_s=0.02)),
+}
+PEERS = {
+    "right password": {},
+    "wrong password": {"password": b"wrong"},
+    "wrong method": {"encryption_method": "other"},
+}
+CONVERSATIONS = [(method, name, count) for method in (1, 14) for name in PEERS for count in (1, 3, 50)]
+
+
+@pytest.mark.parametrize(("mtu", "make_fate"), LINES.values(), ids=LINES)
+def test_the_verdict_is_what_the_command_file_received(start_nsca, connect_by, mtu, make_fate):
+    """All conversations at once, each with a daemon of its own."""
+    line = connect_by(mtu, make_fate())
+    daemons = [start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD) for method, _, _ in CONVERSATIONS]
+    pool = ThreadPoolExecutor(len(CONVERSATIONS), initializer=enter_network, initargs=(line.namespace,))
+    with pool:
+        verdicts = list(pool.map(converse, daemons, CONVERSATIONS))
+    told = [(verdict, daemon.results()) for verdict, daemon in zip(verdicts, daemons)]
+    assert [problem for problem in map(find_problem, CONVERSATIONS, told) if problem] == []
+
+
+def converse(daemon, conversation):
+    method, name, count = conversation
+    changes = dict(PEERS[name])
+    if "encryption_method" in changes:
+        changes["encryption_method"] = {1: 14, 14: 1}[method]
+    return verdict_of(monitor_of(daemon, **changes), count)
+
+
+def find_problem(conversation, told):
+    """Return what does not fit: verdict, what arrived, what was sent, and an unknown verdict before the deadline."""
+    _, name, count = conversation
+    (verdict, took_s), arrived = told
+    expected = expected_results(count) if name == "right password" else []
+    if verdict == ACCEPTED:
+        fits = arrived == expected_results(count) == expected
+    elif type(verdict) is RefusedError:
+        fits = arrived == expected == []
+    else:
+        fits = took_s >= TIMEOUT_S and arrived in (expected, [])
+    return None if fits else (conversation, repr(verdict), took_s, arrived)
+
+
+# One segment held back or lost
+
+
+def has_end_of_client(segment):
+    """The client's last segment: the extra byte and the end of its direction."""
+    return segment.from_client and bool(segment.flags & FIN)
+
+
+def is_reset_by_daemon(segment):
+    return not segment.from_client and bool(segment.flags & RST)
+
+
+def is_end_by_daemon(segment):
+    return not segment.from_client and bool(segment.flags & FIN)
+
+
+def is_from_daemon(segment):
+    return not segment.from_client
+
+
+def is_data_of_client(segment):
+    return segment.from_client and segment.length > 0
+
+
+@pytest.mark.parametrize("method", [1, 14])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_refusal_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with, method, count):
+    """The daemon has read all it has and closes cleanly: the end of file comes first, the reset after it."""
+    line = connect_by(ALONE_MTU, holding(1.5, has_end_of_client))
+    verdict, took_s, arrived = converse_with(line, count, method, password=b"wrong")
+    assert type(verdict) is RefusedError
+    assert took_s < TIMEOUT_S
+    assert arrived == []
+
+
+def test_the_extra_byte_was_alone_in_its_segment(connect_by, converse_with):
+    line = connect_by(ALONE_MTU)
+    converse_with(line)
+    assert [segment.length for segment in line.segments if has_end_of_client(segment)] == [1]
+
+
+@pytest.mark.parametrize("method", [1, 14])
+@pytest.mark.parametrize("count", [1, 3])
+def test_acceptance_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with, method, count):
+    line = connect_by(ALONE_MTU, holding(1.5, has_end_of_client))
+    verdict, _, arrived = converse_with(line, count, method)
+    assert verdict == ACCEPTED
+    assert arrived == expected_results(count)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_lost_extra_byte_is_sent_again(connect_by, converse_with, count):
+    line = connect_by(ALONE_MTU, losing(has_end_of_client, times=1))
+    verdict, _, arrived = converse_with(line, count)
+    assert verdict == ACCEPTED
+    assert arrived == expected_results(count)
+
+
+@pytest.mark.parametrize("condition", [is_end_by_daemon, is_data_of_client])
+def test_a_lost_end_or_segment_does_not_change_acceptance(connect_by, converse_with, condition):
+    line = connect_by(576, losing(condition, times=1))
+    verdict, _, arrived = converse_with(line, 3)
+    assert verdict == ACCEPTED
+    assert arrived == expected_results(3)
+
+
+@pytest.mark.parametrize("mtu", [576, ALONE_MTU, 1500])
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_refusal_whose_resets_are_all_lost_is_never_acceptance(connect_by, converse_with, mtu, count):
+    line = connect_by(mtu, losing(is_reset_by_daemon))
+    verdict, took_s, arrived = converse_with(line, count, timeout_s=2.5, password=b"wrong")
+    assert type(verdict) is RefusedError or (type(verdict) is DeliveryError and took_s >= 2.5)
+    assert arrived == []
+
+
+def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
+    line = connect_by(ALONE_MTU, holding(1.0, is_reset_by_daemon))
+    verdict, took_s, arrived = converse_with(line, 3, password=b"wrong")
+    assert type(verdict) is RefusedError
+    assert took_s < TIMEOUT_S
+    assert arrived == []
+
+
+def test_a_line_that_dies_during_the_packets_is_not_known(connect_by, converse_with):
+    """The daemon may take them all, and its end never comes."""
+    line = connect_by(1500, losing(lambda segment: not segment.from_client and bool(segment.flags & (FIN | RST))))
+    verdict, took_s, arrived = converse_with(line, 3, timeout_s=3.0)
+    assert type(verdict) is DeliveryError
+    assert "no verdict within 3 s" in str(verdict)
+    assert took_s >= 3.0
+    assert arrived == expected_results(3)
+
+
+def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with):
+    line = connect_by(1500, losing(lambda _segment: True))
+    verdict, took_s, arrived = converse_with(line, timeout_s=1.0)
+    assert type(verdict) is ConnectError
+    assert "no answer to the connection attempt within 1 s" in str(verdict)
+    assert 1.0 <= took_s < 2.0
+    assert arrived == []
+
+
+# A daemon that closes before the rest has come
+
+
+@pytest.mark.parametrize("end", [closes, resets])
+@pytest.mark.parametrize("count", [1, 2, 31])
+@pytest.mark.parametrize("delay_s", [0.0, 0.3])
+def test_a_daemon_that_closes_after_one_packet_is_a_refusal(connect_by, end, count, delay_s):
+    line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
+    with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
+        verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count).result()
+        assert len(daemon.connection().received) == 4304
+    assert type(verdict) is RefusedError
+    assert took_s < TIMEOUT_S

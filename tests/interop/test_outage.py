@@ -1,0 +1,203 @@
+"""Outages, wrong passwords and storms, with the installed scripts and the real nsca daemon: nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+
+import namespaces
+import pytest
+from nsca_daemon import wait_for
+
+PASSWORD = "s3cret"
+CLIENTS = [f"203.0.113.{number}" for number in range(20)]
+
+
+@pytest.fixture
+def daemon(start_nsca, write_config, spool_dir):
+    """A daemon, and the configuration for it."""
+    daemon = start_nsca(method=14, password=PASSWORD)
+    write_config(server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, host_name="firestorm")
+    return daemon
+
+
+def drop_all(clients, at_once=1):
+    """Fire one denial per client as libwrap does, `at_once` at a time."""
+    for start in range(0, len(clients), at_once):
+        shells = [
+            subprocess.Popen(["/bin/sh", "-c", f"(handle_tcp_wrapper {client} sshd) &"])
+            for client in clients[start : start + at_once]
+        ]
+        assert [shell.wait() for shell in shells] == [0] * len(shells)
+    wait_for(lambda: not namespaces.processes("handle_tcp_wrapper"), "drops do not end")
+
+
+def waiting(run):
+    return json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
+
+
+def denied(clients):
+    return [f"firestorm;TCP Wrappers;2;Denied sshd-{client}" for client in clients]
+
+
+def without_time(results):
+    return [re.sub(r" \(at [^)]*\)", "", result) for result in results]
+
+
+def test_what_was_denied_while_the_monitor_was_down_is_delivered_by_replay(daemon, run, spool_dir):
+    daemon.stop()
+    drop_all(CLIENTS)
+    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    rows = waiting(run)
+    assert [row["plugin_output"] for row in rows] == [f"Denied sshd-{client}" for client in CLIENTS]
+    assert {row["monitor"] for row in rows} == {f"127.0.0.1:{daemon.port}"}
+    assert "connection refused" in rows[0]["why"]
+    daemon.start()
+    before = namespaces.connections_accepted()
+    replay = run("tcpwrap-alert", "replay")
+    assert (replay.returncode, replay.stdout, replay.stderr) == (0, "", "")
+    assert without_time(daemon.results()) == denied(CLIENTS)
+    assert namespaces.connections_accepted() - before == 1
+    assert waiting(run) == []
+
+
+def test_a_short_outage_heals_without_replay(daemon, spool_dir):
+    daemon.stop()
+    drop_all(CLIENTS[:3])
+    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    daemon.start()
+    assert len(daemon.wait_for_results(3)) == 3
+    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    assert os.listdir(spool_dir / "new") == []
+
+
+def test_a_storm_during_an_outage_starts_one_forwarder_that_does_not_hammer(daemon, spool_dir):
+    daemon.stop()
+    drop_all(CLIENTS * 5, at_once=20)
+    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    assert len(namespaces.processes("tcpwrap-alert forward")) == 1
+    first_attempt = (spool_dir / "last_error").stat().st_mtime_ns
+    drop_all(CLIENTS, at_once=20)
+    assert len(namespaces.processes("tcpwrap-alert forward")) == 1
+    assert (spool_dir / "last_error").stat().st_mtime_ns == first_attempt
+    assert len(os.listdir(spool_dir / "new")) == 120
+
+
+def test_a_late_result_carries_its_own_time(daemon, run, spool_dir):
+    run("tcpwrap-alert", "queue")
+    daemon.stop()
+    assert run("submit_check_result", "firestorm", "Disk", "WARNING", "90 % full | used=90%").returncode == 75
+    (queue_file,) = (spool_dir / "new").iterdir()
+    os.utime(queue_file, (1795185960, 1795185960))
+    daemon.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert daemon.results() == ["firestorm;Disk;1;90 % full (at 2026-11-20 14:46:00 +0000) | used=90%"]
+
+
+@pytest.mark.parametrize("command", [("submit_check_result",), ("tcpwrap-alert", "submit")], ids=["script", "command"])
+def test_a_refused_result_waits_for_the_right_password(daemon, run, write_config, command):
+    settings = {"server": f"127.0.0.1:{daemon.port}", "encryption_method": 14}
+    write_config(**settings, password="wrong")
+    refused = run(*command, "firestorm", "TCP Wrappers", "2", "Denied sshd-203.0.113.7")
+    assert refused.returncode == 77
+    assert f"127.0.0.1:{daemon.port}: the daemon refused the packets; likely causes: wrong password" in refused.stderr
+    assert "kept in the spool" in refused.stderr
+    assert "wrong password" in waiting(run)[0]["why"]
+    assert run("tcpwrap-alert", "replay").returncode == 77
+    assert daemon.results() == []
+    write_config(**settings, password=PASSWORD)
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert without_time(daemon.results()) == ["firestorm;TCP Wrappers;2;Denied sshd-203.0.113.7"]
+    assert waiting(run) == []
+
+
+def test_a_storm_is_delivered_whole_over_few_connections(daemon, spool_dir):
+    clients = [f"198.51.100.{number}" for number in range(200)]
+    before = namespaces.connections_accepted()
+    drop_all(clients, at_once=20)
+    results = daemon.wait_for_results(200)
+    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    assert sorted(results) == sorted(denied(clients))
+    assert namespaces.connections_accepted() - before <= 20
+    assert os.listdir(spool_dir / "new") == []
+
+
+def test_the_2_7_layout_delivers_each_on_its_own_connection(daemon, run, write_config, spool_dir):
+    daemon.stop()
+    drop_all(CLIENTS[:3])
+    write_config(
+        server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, legacy_2_7_mode=1, host_name="fire"
+    )
+    daemon.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    expected = [f"fire;TCP Wrappers;2;Denied sshd-{client}" for client in CLIENTS[:3]]
+    assert without_time(daemon.wait_for_results(3)) == expected
+    assert os.listdir(spool_dir / "new") == []
+
+
+def test_without_a_spool_the_alert_is_sent_directly_and_syslog_says_so(daemon, run, monkeypatch):
+    """P8"""
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/proc/no-spool")
+    drop_all(CLIENTS[:1])
+    assert daemon.wait_for_results(1) == denied(CLIENTS[:1])
+    wait_for(lambda: any("sent directly instead" in line for line in namespaces.log), "syslog was not told")
+    assert run("submit_check_result", "h", "s", "0", "o").returncode == 0
+    assert daemon.results()[1:] == ["h;s;0;o"]
+
+
+def test_without_spool_and_monitor_the_exit_status_is_74_and_syslog_has_the_alert(daemon, run, monkeypatch):
+    daemon.stop()
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/proc/no-spool")
+    lost = run("tcpwrap-alert", "deny", "sshd", "203.0.113.77")
+    assert lost.returncode == 74
+    assert "/proc/no-spool" in lost.stderr
+    assert "connection refused" in lost.stderr
+    wait_for(lambda: any("lost: denial client='203.0.113.77'" in line for line in namespaces.log), "not in syslog")
+
+
+def test_the_first_drop_of_all_makes_the_spool(daemon, spool_dir):
+    os.rmdir(spool_dir / "new")
+    os.rmdir(spool_dir)
+    drop_all(CLIENTS, at_once=20)
+    assert sorted(daemon.wait_for_results(20)) == sorted(denied(CLIENTS))
+    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    assert os.listdir(spool_dir / "new") == []
+
+
+def test_a_drop_waits_in_a_spool_whose_configuration_is_broken(daemon, run, write_config, spool_dir):
+    write_config(server=f"127.0.0.1:{daemon.port}", pasword="typo")
+    drop_all(CLIENTS[:2])
+    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    assert "send_nsca.cfg:2: unknown key 'pasword'; known keys: password, " in waiting(run)[0]["why"]
+    write_config(server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, host_name="firestorm")
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert without_time(daemon.results()) == denied(CLIENTS[:2])
+
+
+def test_a_stale_leader_is_removed_by_replay(daemon, run, spool_dir):
+    (spool_dir / "leader").touch()
+    os.utime(spool_dir / "leader", (1, 1))
+    drop_all(CLIENTS[:1])
+    assert len(os.listdir(spool_dir / "new")) == 1  # it only enqueues: somebody seems to lead
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert without_time(daemon.results()) == denied(CLIENTS[:1])
+    assert not (spool_dir / "leader").exists()
+
+
+def test_one_bad_queue_file_does_not_hold_up_the_next(daemon, run, spool_dir):
+    """P4"""
+    bad = spool_dir / "new" / "1.0"
+    bad.write_bytes(b"tcpwrap-alert 1 denial\0\nclient=203.0")
+    os.utime(bad, (1, 1))
+    (spool_dir / "new" / "link").symlink_to("/etc/passwd")
+    assert run("submit_check_result", "h", "s", "0", "o").returncode == 0
+    assert daemon.results() == ["h;s;0;o"]
+    assert len(os.listdir(spool_dir / "corrupt")) == 2
+    assert os.listdir(spool_dir / "new") == []
+    assert "2 unreadable queue files set aside" in run("tcpwrap-alert", "queue").stderr
+    wait_for(
+        lambda: any("new/1.0: no end mark, the write was cut short; moved to" in line for line in namespaces.log),
+        "syslog was not told",
+    )

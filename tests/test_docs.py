@@ -1,0 +1,89 @@
+"""README, examples and send_nsca.cfg.example say what the program does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tcpwrap_alert import __version__
+from tcpwrap_alert.config import load_config
+from tcpwrap_alert.nsca.cipher import METHODS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
+
+
+def blocks(text):
+    return re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_every_encryption_method_is_in_the_readme():
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", README.partition("## Encryption methods")[2], re.MULTILINE)
+    assert {int(number): name for number, name in rows} == METHODS
+
+
+def test_every_command_is_in_the_readme(run):
+    listed = run("tcpwrap-alert", "--help").stdout.partition("Commands:")[2]
+    commands = re.findall(r"^  (\w+) ", listed, re.MULTILINE)
+    assert len(commands) == 6
+    assert [name for name in commands if f"| `tcpwrap-alert {name}" not in README] == []
+
+
+def test_the_help_of_every_command_has_an_example(run):
+    for command in ("deny", "submit", "replay", "queue", "listen", "demo"):
+        assert "Example" in run("tcpwrap-alert", command, "--help").stdout
+
+
+def test_the_example_configuration_is_valid_as_it_is(tmp_path):
+    config = load_config(str(ROOT / "send_nsca.cfg.example"))
+    assert config.monitor.host == "nagios.example"
+    assert config.monitor.password == b"change me"
+
+
+def test_the_example_configuration_has_every_key_with_its_default(tmp_path, run, write_config):
+    keys = re.findall(r"^#?([a-z_0-9]+)=", EXAMPLE, re.MULTILINE)
+    write_config(nonsense="")
+    known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
+    assert sorted(keys) == sorted(known)
+    (tmp_path / "empty.cfg").write_text("")
+    (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
+    default, example = load_config(str(tmp_path / "empty.cfg")), load_config(str(tmp_path / "all.cfg"))
+    for key in ("service_description", "return_code", "output"):
+        assert getattr(default, key) == getattr(example, key)
+    for key in ("port", "timeout_s", "legacy_2_7_mode"):
+        assert getattr(default.monitor, key) == getattr(example.monitor, key)
+
+
+def test_the_example_rule_is_the_readme_rule():
+    rules = [line for line in (ROOT / "examples" / "hosts.deny").read_text().splitlines() if line[:1] not in ("#", "")]
+    assert [f"{rule}\n" for rule in rules] == [block for block in blocks(README) if block.startswith("ALL: ALL")]
+
+
+def test_the_example_hosts_deny_ends_in_a_newline():
+    assert (ROOT / "examples" / "hosts.deny").read_text().endswith("&\n")
+
+
+def test_make_demo_and_make_test_exist_as_the_readme_says():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_changelog_has_this_version():
+    assert f"## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_demo_loses_nothing(run):
+    demo = run("tcpwrap-alert", "demo")
+    assert demo.returncode == 0
+    assert demo.stdout.endswith("The denied clients received 0 bytes.\nfired 8, delivered 8, lost 0\n")
+
+
+@pytest.mark.parametrize("script", ["bin/handle_tcp_wrapper", ".ci/run"])
+def test_the_shell_scripts_parse(script):
+    shell = "dash" if script.startswith("bin") else "bash"
+    subprocess.run([shell, "-n", str(ROOT / script)], check=True)
