@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Callable
@@ -30,6 +32,8 @@ EXIT_INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; every error becomes one line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
     try:
         return main.main(args=list(arguments), prog_name="tcpwrap-alert", standalone_mode=False) or 0
     except click.ClickException as error:
@@ -40,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
     except TcpwrapAlertError as error:
         click.echo(f"tcpwrap-alert: {error.line}", err=True)
         return error.exit_status
+    except BrokenPipeError:  # as in `tcpwrap-alert queue | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERRUPTED
     except Exception as error:
         click.echo(f"tcpwrap-alert: bug: {type(error).__name__}: {error}; please report it", err=True)
         return EXIT_BUG
@@ -133,7 +140,7 @@ def queue(as_json: bool, config_path: str | None) -> None:
     for row in rows:
         if row["why"] != why:
             why = row["why"]
-            click.echo(f"{row['monitor'] or 'no monitor'}: {why}")
+            click.echo(why)
         fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
         what = row["queue_file"] if row["since"] is None else ";".join(str(field) for field in fields)
         click.echo(f"  {row['since'] or ''}  {what}")

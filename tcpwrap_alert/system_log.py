@@ -18,11 +18,11 @@ def tell(text: str) -> None:
     """Send `text` to the local syslog, as a warning of facility daemon."""
     stamp = time.strftime("%b %e %H:%M:%S")
     line = f"<{DAEMON_WARNING}>{stamp} tcpwrap-alert[{os.getpid()}]: {text}".encode(errors="replace")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.setblocking(False)
-        for path in SOCKETS:
-            try:
+    for path in SOCKETS:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.setblocking(False)
                 sock.sendto(line, path)
-            except OSError:
-                continue
             return
+        except OSError:
+            continue

@@ -17,7 +17,7 @@ CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
 CLONE_NEWIPC = 0x08000000
 PR_SET_CHILD_SUBREAPER = 36
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "fd", "shm", "pts", "ptmx")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "fd", "shm", "pts")
 
 # An address beside loopback: nsca looks its own up with AI_ADDRCONFIG and wants one that is not 127.0.0.1.
 OWN_ADDRESSES = ("192.0.2.1/32", "2001:db8::1/128")
@@ -56,9 +56,9 @@ def bind_over(path: str, content: str) -> None:
     _run("mount", "--bind", file.name, path)
 
 
-def mount_tmpfs(path: str) -> None:
+def mount_tmpfs(path: str, options: str = "mode=755") -> None:
     """Let the directory `path` be empty, for this process and its children until `unbind`."""
-    _run("mount", "-t", "tmpfs", "tmpfs", path)
+    _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path)
 
 
 def unbind(path: str) -> None:
@@ -98,6 +98,7 @@ def _private_dev() -> socket.socket:
         elif source.exists():
             Path(directory, name).touch()
             _run("mount", "--bind", str(source), f"{directory}/{name}")
+    os.symlink("pts/ptmx", Path(directory, "ptmx"))
     log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log_socket.bind(f"{directory}/log")
     os.chmod(f"{directory}/log", 0o666)

@@ -147,6 +147,22 @@ def test_without_a_spool_the_alert_is_sent_directly_and_syslog_says_so(daemon, r
     assert daemon.results()[1:] == ["h;s;0;o"]
 
 
+def test_on_a_full_disk_the_alert_is_sent_directly(daemon, spool_dir, run):
+    """P8: what the shell could not write leaves at most an empty file behind."""
+    namespaces.mount_tmpfs(str(spool_dir), "size=16k")
+    (spool_dir / "new").mkdir()
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            (spool_dir / "ballast").write_bytes(bytes(65536))
+        drop_all(CLIENTS[:2])
+        assert sorted(daemon.wait_for_results(2)) == denied(CLIENTS[:2])
+        assert run("submit_check_result", "h", "s", "0", "o").returncode == 0
+        assert daemon.results()[2:] == ["h;s;0;o"]
+        assert [path.stat().st_size for path in (spool_dir / "new").iterdir()] == [0, 0]
+    finally:
+        namespaces.unbind(str(spool_dir))
+
+
 def test_without_spool_and_monitor_the_exit_status_is_74_and_syslog_has_the_alert(daemon, run, monkeypatch):
     daemon.stop()
     monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/proc/no-spool")
