@@ -60,11 +60,11 @@ class CheckResult:
         """
         text, bar, performance_data = self.plugin_output.partition("|")
         stamp = time.strftime(" (at %Y-%m-%d %H:%M:%S %z)", time.localtime(at_s))
-        room = MAX_PLUGIN_OUTPUT_BYTES - len(f"{stamp} {bar}{performance_data}".encode())
+        end = f"{stamp} {bar}{performance_data}" if bar else stamp
+        room = MAX_PLUGIN_OUTPUT_BYTES - len(end.encode())
         if room < len(CUT_MARK):
-            bar = performance_data = ""
-            room = MAX_PLUGIN_OUTPUT_BYTES - len(stamp)
-        output = cut(text.rstrip(), room) + stamp + (f" {bar}{performance_data}" if bar else "")
+            end, room = stamp, MAX_PLUGIN_OUTPUT_BYTES - len(stamp)
+        output = cut(text.rstrip(), room) + end
         return CheckResult(self.host_name, self.service_description, self.return_code, output)
 
     def external_command(self, at_s: float) -> str:
@@ -96,7 +96,7 @@ def parse_check_result(arguments: Sequence[str]) -> CheckResult:
 
 
 def parse_return_code(word: str, *, is_host_check: bool) -> int:
-    """Return the return code for a number or a state's word, in any case of letters.
+    """Return the return code for a number or a state's word: `2`, `CRITICAL`, `critical` or `Critical`.
 
     Raises:
         CheckResultError: for anything else; `CRIT` and `-1` are not guessed at.

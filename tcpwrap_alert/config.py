@@ -57,7 +57,7 @@ def load_config(path: str | None = None) -> Config:
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
-            lines = file.read().splitlines()
+            lines = _lines(file.read())
     except OSError as error:
         raise ConfigError(path, None, f"cannot read the configuration: {error.strerror}") from error
     config = Config(path)
@@ -109,7 +109,7 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
         return [from_environment]
     try:
         with open(config_path or find_config(), "rb") as file:
-            lines = file.read().splitlines()
+            lines = _lines(file.read())
     except (ConfigError, OSError):
         return [DEFAULT_SPOOL_DIR]
     spool_dir = DEFAULT_SPOOL_DIR
@@ -120,14 +120,18 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
 
 
+def _lines(data: bytes) -> list[bytes]:
+    return [line[:-1] if line.endswith(b"\r") else line for line in data.split(b"\n")]
+
+
 def _read_line(config: Config, line: bytes) -> None:
     """Set what `line` says. Raises ValueError with what is wrong about it."""
     if not line.strip() or line.lstrip().startswith(b"#"):
         return
     raw_key, equals, raw_value = line.partition(b"=")
     key = raw_key.strip().decode(errors="replace")
-    if not equals:
-        raise ValueError(f"'{key}' is not of the form key=value")
+    if not equals or len(key.split()) > 1:
+        raise ValueError("not of the form key=value")  # and not shown: it may be the password
     if key == "password":
         _set_password(config, raw_value)
         return
@@ -155,9 +159,10 @@ def _set_encryption_method(config: Config, value: str) -> None:
 
 
 def _set_legacy_2_7_mode(config: Config, value: str) -> None:
-    if value not in ("0", "1"):
-        raise ValueError(f"legacy_2_7_mode is '{value}', not 0 or 1")
-    config.monitor.legacy_2_7_mode = value == "1"
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if value not in words:
+        raise ValueError(f"legacy_2_7_mode is '{value}', not one of {', '.join(words)}")
+    config.monitor.legacy_2_7_mode = words[value]
 
 
 def _set_server(config: Config, value: str) -> None:

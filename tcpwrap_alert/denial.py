@@ -37,7 +37,7 @@ class Denial:
 
 
 def harmless(text: str) -> str:
-    """Return `text` with every byte outside libwrap's own set as `_`, cut to 255 bytes; `unknown` if empty."""
+    """Return `text` with every character outside libwrap's own set as `_`, cut to 255 bytes; `unknown` if empty."""
     ascii_text = text.encode("ascii", "replace").decode("ascii")
     safe = "".join(char if char in SAFE_CHARACTERS else "_" for char in ascii_text)
     return cut(safe, MAX_FIELD_BYTES) or "unknown"
@@ -52,10 +52,14 @@ def fill(template: str, values: dict[str, str]) -> str:
         ValueError: a brace without its partner, or a field that does not exist.
     """
     text, *parts = template.split("{")
+    if "}" in text:
+        raise ValueError("a '}' without its '{'")
     for part in parts:
         field, brace, rest = part.partition("}")
         if not brace or field not in values:
             known = ", ".join("{" + name + "}" for name in values)
             raise ValueError(f"'{{{field}' is not one of {known}")
+        if "}" in rest:
+            raise ValueError("a '}' without its '{'")
         text += values[field] + rest
     return text

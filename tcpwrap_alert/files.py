@@ -72,8 +72,9 @@ def is_same_file(fd: int, path: str) -> bool:
 
 
 def make_directory(path: str) -> None:
-    """Make the directory `path`, for its owner only, unless it is there."""
+    """Make the directory `path`, for its owner only, and sync its parent; nothing if it is there."""
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        pass
+        return
+    fsync_path(os.path.dirname(os.path.realpath(path)))

@@ -156,11 +156,13 @@ class Spool:
         Only files younger than the last note are synced: the older ones were synced when that was written.
         """
         _, synced_until_s = self.last_error()
+        scanned_at_s = time.time()
         for name in self.scan():
             path = os.path.join(self.new, name)
             with NamingFailure("sync", path):
                 try:
-                    if os.lstat(path).st_mtime >= synced_until_s - 1:
+                    status = os.lstat(path)
+                    if stat.S_ISREG(status.st_mode) and status.st_mtime >= synced_until_s - 1:
                         fsync_path(path)
                 except FileNotFoundError:
                     pass
@@ -170,6 +172,7 @@ class Spool:
             fd = os.open(self._last_error, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
             try:
                 write_all(fd, reason.encode(errors="replace") + b"\n")
+                os.utime(fd, (scanned_at_s, scanned_at_s))
             finally:
                 os.close(fd)
         except OSError:

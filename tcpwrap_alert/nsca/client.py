@@ -251,5 +251,5 @@ def _refusal(monitor: Monitor) -> str:
     if monitor.password != monitor.password.strip():
         causes.append("blanks around the password, which belong to it")
     if not monitor.legacy_2_7_mode:
-        causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=1")
+        causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
     return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"

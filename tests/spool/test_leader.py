@@ -1,0 +1,366 @@
+"""Who leads and who sends (P5): one process at a time, and the kernel frees the place of one that is killed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tcpwrap_alert import leader as leader_module
+from tcpwrap_alert.errors import SpoolBusy, SpoolError
+from tcpwrap_alert.leader import Leader, SendLock
+
+# Around the time that a drop has to become a forwarder with the lock, in either direction of the clock.
+YOUNG_S = (0, 8, -8)
+OLD_S = (12, -12, 86_400, 2e9)
+
+CHILD = """
+import os, sys, time
+from tcpwrap_alert.leader import Leader, SendLock
+
+leader, lock = Leader(sys.argv[1]), SendLock(sys.argv[1], 0)
+
+def take_at(moment):
+    while time.monotonic() < moment:
+        pass
+    return leader.take()
+
+def lead_often(times, mark):
+    wins = 0
+    for _ in range(times):
+        if leader.take():
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))  # fails if anybody else leads
+            os.unlink(mark)
+            leader.resign()
+            wins += 1
+    return wins
+
+for line in sys.stdin:
+    print(repr(eval(line)), flush=True)
+"""
+
+
+class Child:
+    """Another process at the same file, which evaluates one expression at a time."""
+
+    def __init__(self, path):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, expression):
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+
+    def result(self):
+        return ast.literal_eval(self.process.stdout.readline())
+
+    def do(self, expression):
+        self.start(expression)
+        return self.result()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def path(spool_dir):
+    return str(spool_dir / "leader")
+
+
+@pytest.fixture
+def start_child(path):
+    """Start other processes at the same file; they are gone after the test."""
+    children = []
+
+    def start():
+        children.append(Child(path))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()
+        child.process.communicate()
+
+
+@pytest.fixture
+def leave(path):
+    """Leave a `leader` without a lock, as a drop makes it, and so many seconds old."""
+
+    def leave_file(age_s=0):
+        changed = time.time() - age_s
+        with open(path, "wb"):
+            os.utime(path, (changed, changed))
+
+    return leave_file
+
+
+def test_p5_a_place_that_is_free_is_taken_and_given_back(path):
+    leader = Leader(path)
+    assert not leader.exists()
+    assert leader.take()
+    assert leader.exists()
+    leader.resign()
+    assert not leader.exists()
+
+
+@pytest.mark.parametrize("age_s", [*YOUNG_S, *OLD_S])
+def test_p5_the_file_of_a_drop_or_of_a_killed_forwarder_is_taken_over(path, leave, age_s):
+    leave(age_s)
+    leader = Leader(path)
+    assert leader.exists()
+    assert leader.take()
+    leader.resign()
+    assert not leader.exists()
+
+
+def test_p5_nobody_takes_what_is_taken(path, start_child):
+    child = start_child()
+    assert child.do("leader.take()")
+    assert not Leader(path).take()
+    assert not child.do("Leader(sys.argv[1]).take()")
+    assert os.path.exists(path)
+
+
+def test_p5_a_leader_cannot_lead_twice(path):
+    leader = Leader(path)
+    assert leader.take()
+    assert not leader.take()
+    leader.resign()
+    assert leader.take()
+    leader.resign()
+
+
+def test_p5_whoever_does_not_lead_resigns_nothing(path, start_child):
+    leader = Leader(path)
+    assert start_child().do("leader.take()")
+    assert not leader.take()
+    leader.resign()
+    assert leader.exists()
+
+
+def test_p5_after_resigning_another_may_lead(path, start_child):
+    child, leader = start_child(), Leader(path)
+    assert leader.take()
+    assert not child.do("leader.take()")
+    leader.resign()
+    assert child.do("leader.take()")
+    leader.resign()
+    assert leader.exists()
+
+
+def test_p5_a_leader_whose_file_somebody_removed_resigns_without_an_error(path):
+    leader = Leader(path)
+    assert leader.take()
+    os.unlink(path)
+    leader.resign()
+    assert not leader.exists()
+
+
+def test_p5_the_kernel_drops_the_lock_of_a_leader_that_is_killed(path, start_child):
+    child, leader = start_child(), Leader(path)
+    assert child.do("leader.take()")
+    child.kill()
+    assert leader.exists()
+    assert leader.take()
+    leader.resign()
+
+
+@pytest.mark.parametrize("is_left_over", [False, True])
+def test_p5_of_two_that_take_at_once_exactly_one_leads(path, start_child, leave, is_left_over):
+    children = [start_child(), start_child()]
+    wins = []
+    for _ in range(150):
+        if is_left_over:
+            leave()
+        moment = time.monotonic() + 0.001
+        for child in children:
+            child.start(f"take_at({moment})")
+        wins.append(sum(child.result() for child in children))
+        for child in children:
+            child.do("leader.resign()")
+    assert wins == [1] * 150
+    assert not os.path.exists(path)
+
+
+def test_p5_however_fast_leaders_follow_each_other_there_is_one_at_a_time(path, start_child, tmp_path):
+    children = [start_child() for _ in range(4)]
+    assert [child.do("0") for child in children] == [0] * 4  # all are up
+    for child in children:
+        child.start(f"lead_often(3000, {str(tmp_path / 'mark')!r})")
+    assert sum(child.result() for child in children) > 0
+    assert not os.path.exists(path)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something just before the next call of a function: what another process may do at that moment."""
+
+    def do_before(module, function, action):
+        really = getattr(module, function)
+
+        def act_and_call(*args):
+            monkeypatch.setattr(module, function, really)
+            action()
+            return really(*args)
+
+        monkeypatch.setattr(module, function, act_and_call)
+
+    return do_before
+
+
+def test_p5_who_locks_a_file_that_was_removed_meanwhile_takes_the_free_place(path, meanwhile):
+    first, second, third = Leader(path), Leader(path), Leader(path)
+    assert first.take()
+    meanwhile(leader_module, "try_flock", first.resign)
+    assert second.take()
+    assert not third.take()
+    second.resign()
+
+
+def test_p5_who_locks_a_file_that_was_replaced_meanwhile_does_not_lead(path, meanwhile):
+    first, second, third = Leader(path), Leader(path), Leader(path)
+    assert first.take()
+    meanwhile(leader_module, "try_flock", lambda: (first.resign(), third.take()))
+    assert not second.take()
+    second.resign()
+    assert third.exists()
+    third.resign()
+
+
+def test_p5_who_finds_the_file_made_meanwhile_does_not_lead(path, meanwhile):
+    first, second = Leader(path), Leader(path)
+    meanwhile(os, "open", lambda: meanwhile(os, "open", first.take))  # before its second call, which makes the file
+    assert not second.take()
+    first.resign()
+
+
+def test_p5_a_stale_file_that_was_taken_over_meanwhile_is_not_removed(path, leave, meanwhile):
+    leave(age_s=60)
+    first = Leader(path)
+    meanwhile(os, "open", first.take)
+    Leader(path).remove_if_stale()
+    assert first.exists()
+    first.resign()
+
+
+def test_p5_a_link_in_the_place_of_the_file_is_not_followed(path, tmp_path):
+    os.symlink(tmp_path / "elsewhere", path)
+    with pytest.raises(SpoolError, match=f"^{path}: cannot lead: Too many levels of symbolic links$"):
+        Leader(path).take()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("where", "reason"), [("none/leader", "No such file or directory"), ("file/x", "Not a directory")]
+)
+def test_without_a_spool_nobody_leads_and_the_reason_is_told(tmp_path, where, reason):
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match=f"^{tmp_path}/{where}: cannot lead: {reason}$"):
+        Leader(str(tmp_path / where)).take()
+
+
+@pytest.mark.parametrize("age_s", YOUNG_S)
+def test_p5_a_young_file_without_a_lock_belongs_to_a_forwarder_that_starts(path, leave, age_s):
+    leave(age_s)
+    Leader(path).remove_if_stale()
+    assert os.path.exists(path)
+
+
+@pytest.mark.parametrize("age_s", OLD_S)
+def test_p5_an_old_file_without_a_lock_is_stale_and_removed(path, leave, age_s):
+    leave(age_s)
+    Leader(path).remove_if_stale()
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("age_s", [*YOUNG_S, *OLD_S])
+def test_p5_a_file_with_a_lock_is_not_stale_at_any_age(path, leave, start_child, age_s):
+    child = start_child()
+    leave(age_s)
+    assert child.do("leader.take()")
+    Leader(path).remove_if_stale()
+    assert os.path.exists(path)
+    assert not Leader(path).take()
+
+
+def test_p5_removing_a_stale_file_leaves_the_place_free(path, leave, start_child):
+    leave(age_s=60)
+    Leader(path).remove_if_stale()
+    assert start_child().do("leader.take()")
+
+
+def test_without_a_file_there_is_nothing_stale(path, tmp_path):
+    Leader(path).remove_if_stale()
+    Leader(str(tmp_path / "none" / "leader")).remove_if_stale()
+    assert not os.path.exists(path)
+
+
+def test_p5_the_lock_for_sending_is_held_by_one(path, start_child):
+    child = start_child()
+    with SendLock(path, 0):
+        assert child.do("type(lock).__name__") == "SendLock"
+        child.start("lock.__enter__()")
+        child.process.wait(30)
+    assert child.process.returncode != 0
+
+
+@pytest.mark.parametrize("wait_s", [0, 0.2])
+def test_p5_who_finds_it_taken_waits_so_long_and_is_told(path, start_child, wait_s):
+    start_child().do("lock.__enter__()")
+    started = time.monotonic()
+    with pytest.raises(SpoolBusy, match=f"^{path}: another process has been sending for {wait_s:g} s$"):
+        SendLock(path, wait_s).__enter__()
+    assert wait_s <= time.monotonic() - started < wait_s + 5
+
+
+def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(path, start_child):
+    child = start_child()
+    child.do("lock.__enter__()")
+    started = time.monotonic()
+    threading.Timer(0.1, child.process.kill).start()
+    with SendLock(path, 30):
+        assert time.monotonic() - started < 20
+
+
+def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(path, start_child):
+    child = start_child()
+    with SendLock(path, 0):
+        pass
+    with pytest.raises(KeyError), SendLock(path, 0):
+        raise KeyError
+    assert child.do("lock.__enter__()") is None
+
+
+def test_p5_no_descriptor_is_left_behind(path, start_child):
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with SendLock(path, 0), pytest.raises(SpoolBusy), SendLock(path, 0):
+            pass
+        leader = Leader(path)
+        assert leader.take()
+        assert not Leader(path).take()
+        leader.resign()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_p5_a_link_in_the_place_of_the_lock_is_not_followed(path, tmp_path):
+    os.symlink(tmp_path / "elsewhere", path)
+    with (
+        pytest.raises(SpoolError, match=f"^{path}: cannot lock: Too many levels of symbolic links$"),
+        SendLock(path, 0),
+    ):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_spool_there_is_no_lock_and_the_reason_is_told(tmp_path):
+    path = str(tmp_path / "none" / "lock")
+    with pytest.raises(SpoolError, match=f"^{path}: cannot lock: No such file or directory$"), SendLock(path, 0):
+        pass

@@ -1,0 +1,521 @@
+"""The spool, in real directories: what its promises P1-P4 and P10 say, for good files, bad files and a sick disk."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tcpwrap_alert.errors import QueueFileCorrupt, SpoolBusy, SpoolError
+from tcpwrap_alert.queue_file import Entry
+from tcpwrap_alert.spool import Spool
+
+DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
+CUT = DENIAL[:-6]
+FIELDS = {"client": "203.0.113.7", "daemon": "sshd"}
+
+# Around the minute that a file without its end mark is left to its writer, in either direction of the clock.
+YOUNG_S = (0, 55, -55)
+OLD_S = (65, -65, 86_400, 2e9)
+
+
+@pytest.fixture
+def spool(spool_dir):
+    return Spool(str(spool_dir))
+
+
+@pytest.fixture
+def put(spool_dir):
+    """Put a queue file into new/, last changed so many seconds ago, and return its path."""
+
+    def put_file(name, data=DENIAL, age_s=0):
+        path = spool_dir / "new" / name
+        path.write_bytes(data)
+        changed = time.time() - age_s
+        os.utime(path, (changed, changed))
+        return path
+
+    return put_file
+
+
+@pytest.fixture
+def synced(monkeypatch):
+    """Record the path of everything that is synced."""
+    paths = []
+    really_fsync = os.fsync
+
+    def fsync(fd):
+        really_fsync(fd)
+        paths.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return paths
+
+
+@pytest.fixture
+def small_disk(isolated, spool_dir):
+    """Let new/ be a disk of four pages."""
+    new = str(spool_dir / "new")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", new], check=True)
+    yield
+    subprocess.run(["umount", new], check=True)
+
+
+def entry(**fields):
+    return Entry("denial", fields or FIELDS)
+
+
+def names_in(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+# Enqueue
+
+
+def test_what_is_enqueued_is_read_as_it_was(spool, spool_dir):
+    name = spool.enqueue(entry())
+    read = spool.maybe_read(name)
+    assert (read.kind, read.fields, read.name) == ("denial", FIELDS, name)
+    assert read.enqueued_at_ns == (spool_dir / "new" / name).stat().st_mtime_ns
+    assert abs(read.enqueued_at_ns / 1e9 - time.time()) < 30
+
+
+def test_p1_every_entry_has_a_name_of_its_own(spool, spool_dir):
+    names = {spool.enqueue(entry()) for _ in range(50)}
+    assert len(names) == 50
+    assert names_in(spool_dir / "new") == sorted(names)
+
+
+def test_p1_a_name_that_is_taken_is_never_written_to(spool, put, monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: 42)
+    path = put(f"42.{os.getpid()}", b"somebody else's")
+    with pytest.raises(SpoolError, match=f"^{path}: cannot write: File exists$"):
+        spool.enqueue(entry())
+    assert path.read_bytes() == b"somebody else's"
+
+
+def test_p1_a_link_in_the_place_of_a_name_is_not_followed(spool, spool_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: 42)
+    (spool_dir / "new" / f"42.{os.getpid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SpoolError, match="cannot write: File exists"):
+        spool.enqueue(entry())
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_p2_file_and_then_directory_are_on_disk_when_enqueue_returns(spool, spool_dir, synced):
+    name = spool.enqueue(entry())
+    assert synced == [str(spool_dir / "new" / name), str(spool_dir / "new")]
+
+
+def test_p2_a_spool_that_had_to_be_made_is_on_disk_up_to_the_directory_it_was_made_in(tmp_path, synced):
+    Spool(str(tmp_path / "spool")).enqueue(entry())
+    assert {str(tmp_path), str(tmp_path / "spool"), str(tmp_path / "spool" / "new")} <= set(synced)
+
+
+def test_p2_enqueue_fails_when_the_file_does_not_reach_the_disk_and_leaves_none(spool, spool_dir, monkeypatch):
+    def fail(fd):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: Input/output error$"):
+        spool.enqueue(entry())
+    assert names_in(spool_dir / "new") == []
+
+
+def test_p2_enqueue_fails_on_a_full_disk_and_leaves_no_part_of_a_file(spool, spool_dir, small_disk):
+    with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: No space left on device$"):
+        spool.enqueue(entry(client="x" * 100_000))
+    assert names_in(spool_dir / "new") == []
+
+
+def test_enqueue_makes_a_missing_spool_for_its_owner_only(tmp_path):
+    spool = Spool(str(tmp_path / "made"))
+    name = spool.enqueue(entry())
+    assert spool.maybe_read(name).fields == FIELDS
+    modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("made", "made/new")]
+    assert modes == [0o700, 0o700]
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("file", "Not a directory"), ("none/spool", "No such file or directory"), ("/proc/x", "No such")],
+)
+def test_enqueue_where_no_spool_can_be_is_told_with_path_and_reason(tmp_path, path, reason):
+    (tmp_path / "file").touch()
+    where = tmp_path / path
+    with pytest.raises(SpoolError, match=rf"^{where}/new/[0-9.]+: cannot write: {reason}") as caught:
+        Spool(str(where)).enqueue(entry())
+    assert not isinstance(caught.value, QueueFileCorrupt)
+
+
+# Scan
+
+
+def test_the_order_of_enqueueing_is_the_order_of_a_scan(spool):
+    names = [spool.enqueue(entry()) for _ in range(100)]
+    assert spool.scan() == names
+
+
+def test_a_scan_is_oldest_first_and_then_by_name(spool, put):
+    now = time.time()
+    ages = {"a": 1, "b": 1e6, "c": -1e6, "9.1": 30, "9.0": 30, "10.0": 30}
+    for name in ages:
+        put(name)
+        os.utime(spool.new + "/" + name, (now, now - ages[name]))
+    assert spool.scan() == ["b", "10.0", "9.0", "9.1", "a", "c"]
+
+
+def test_a_nanosecond_is_enough_for_the_order(spool, put):
+    for name, ns in (("a", 2), ("b", 1), ("c", 3)):
+        os.utime(put(name), ns=(10**18, 10**18 + ns))
+    assert spool.scan() == ["b", "a", "c"]
+
+
+def test_a_scan_finds_every_kind_of_file_and_follows_no_link(spool, spool_dir, put):
+    put("file", b"")
+    (spool_dir / "new" / "link").symlink_to("nowhere")
+    (spool_dir / "new" / "directory").mkdir()
+    os.mkfifo(spool_dir / "new" / ".fifo")
+    assert sorted(spool.scan()) == [".fifo", "directory", "file", "link"]
+
+
+def test_a_missing_spool_is_an_empty_one(tmp_path):
+    spool = Spool(str(tmp_path / "none"))
+    assert spool.scan() == []
+    assert spool.is_empty()
+    assert spool.is_idle()
+    assert spool.maybe_read("4711.0") is None
+    assert not spool.is_waiting("4711.0")
+    assert spool.count_set_aside() == 0
+    assert spool.last_error() == ("", 0.0)
+    spool.remove(["4711.0"])
+    spool.forget_last_error()
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("ask", [Spool.scan, Spool.is_empty, Spool.is_idle])
+def test_a_spool_that_cannot_be_scanned_is_no_empty_one(tmp_path, ask):
+    (tmp_path / "new").touch()
+    with pytest.raises(SpoolError, match=f"^{tmp_path}/new: cannot scan: Not a directory$"):
+        ask(Spool(str(tmp_path)))
+
+
+def test_a_spool_where_something_waits_is_not_empty(spool, put):
+    assert spool.is_empty()
+    put("4711.0", b"")
+    assert not spool.is_empty()
+    assert not spool.is_idle()
+    assert spool.is_waiting("4711.0")
+
+
+def test_a_spool_that_somebody_leads_is_not_idle(spool, spool_dir):
+    (spool_dir / "leader").touch()
+    assert spool.is_empty()
+    assert not spool.is_idle()
+
+
+# Read
+
+
+@pytest.mark.parametrize("age_s", [*YOUNG_S, *OLD_S])
+def test_p1_a_whole_file_is_read_at_any_age(spool, put, age_s):
+    put("4711.0", age_s=age_s)
+    assert spool.maybe_read("4711.0").fields == FIELDS
+
+
+@pytest.mark.parametrize("age_s", YOUNG_S)
+@pytest.mark.parametrize("data", [b"", DENIAL[:1], CUT, DENIAL[:-1]])
+def test_p1_a_young_file_without_its_end_mark_is_left_to_its_writer(spool, put, data, age_s):
+    path = put("4711.0", data, age_s)
+    assert spool.maybe_read("4711.0") is None
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize("age_s", OLD_S)
+@pytest.mark.parametrize("data", [b"", DENIAL[:1], CUT, DENIAL[:-1]])
+def test_p1_an_old_file_without_its_end_mark_is_corrupt(spool, put, data, age_s):
+    path = put("4711.0", data, age_s)
+    with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: no end mark, the write was cut short$"):
+        spool.maybe_read("4711.0")
+    assert path.read_bytes() == data
+
+
+def test_p1_a_file_cut_anywhere_is_never_read_as_whole(spool, put):
+    for length in range(len(DENIAL)):
+        put(str(length), DENIAL[:length])
+    assert [name for name in spool.scan() if spool.maybe_read(name) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x7fELF" * 100, "no end mark"),
+        (DENIAL.replace(b"alert 1", b"alert 2"), "does not begin with 'tcpwrap-alert 1 '"),
+        (DENIAL.replace(b"client=", b"client "), "a line without '='"),
+        (DENIAL.replace(b"sshd", b"s" * 1024 * 1024), "longer than 1048576 bytes"),
+    ],
+)
+def test_a_file_of_another_format_is_corrupt_with_the_reason(spool, put, data, message):
+    put("4711.0", data, age_s=65)
+    with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}"):
+        spool.maybe_read("4711.0")
+
+
+def make_link(path):
+    whole = path.parent.parent / "whole"
+    whole.write_bytes(DENIAL)
+    path.symlink_to(whole)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path.name)
+
+
+SPECIAL_FILES = {
+    "link": make_link,
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "FIFO": os.mkfifo,
+    "directory": os.mkdir,
+    "socket": make_socket,
+}
+
+
+@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
+def test_what_is_no_regular_file_is_corrupt_at_once_and_neither_followed_nor_waited_for(
+    spool, spool_dir, monkeypatch, make
+):
+    monkeypatch.chdir(spool_dir / "new")  # the path of a socket must be short
+    make(spool_dir / "new" / "4711.0")
+    with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: "):
+        spool.maybe_read("4711.0")
+
+
+def test_a_file_that_is_gone_is_none(spool):
+    assert spool.maybe_read("4711.0") is None
+
+
+def test_p4_a_file_that_cannot_be_read_is_no_fault_of_the_file(tmp_path):
+    (tmp_path / "new").touch()
+    with pytest.raises(SpoolError, match=r"/new/4711\.0: cannot read: Not a directory$") as caught:
+        Spool(str(tmp_path)).maybe_read("4711.0")
+    assert not isinstance(caught.value, QueueFileCorrupt)
+
+
+def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    put("4711.0", age_s=65)
+    monkeypatch.setattr(os, "read", fail)
+    with pytest.raises(SpoolError, match=r"cannot read: Input/output error$") as caught:
+        spool.maybe_read("4711.0")
+    assert not isinstance(caught.value, QueueFileCorrupt)
+
+
+# Remove and set aside
+
+
+def test_p3_only_what_was_named_is_removed(spool, put, spool_dir):
+    for name in ("1", "2", "3"):
+        put(name)
+    spool.remove(["1", "3"])
+    assert names_in(spool_dir / "new") == ["2"]
+
+
+def test_p3_what_somebody_else_removed_does_not_keep_the_rest(spool, put, spool_dir):
+    put("2")
+    spool.remove(["1", "2"])
+    assert names_in(spool_dir / "new") == []
+
+
+def test_p3_what_cannot_be_removed_is_told_with_its_path(spool, spool_dir):
+    (spool_dir / "new" / "1").mkdir()
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove delivered: Is a directory$"):
+        spool.remove(["1"])
+
+
+def test_p4_a_file_set_aside_is_in_corrupt_unchanged_and_all_others_stay(spool, spool_dir, put):
+    put("4711.0", CUT, age_s=65)
+    put("4712.0")
+    target = spool.set_aside("4711.0")
+    assert os.path.dirname(target) == str(spool_dir / "corrupt")
+    assert (spool_dir / "corrupt" / os.path.basename(target)).read_bytes() == CUT
+    assert names_in(spool_dir / "new") == ["4712.0"]
+    assert stat.S_IMODE((spool_dir / "corrupt").stat().st_mode) == 0o700
+
+
+def test_p4_a_second_file_of_the_same_name_does_not_replace_the_first(spool, put):
+    paths = []
+    for data in (b"first", b"second"):
+        put("4711.0", data)
+        paths.append(spool.set_aside("4711.0"))
+    assert [Path(path).read_bytes() for path in paths] == [b"first", b"second"]
+    assert spool.count_set_aside() == 2
+
+
+@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
+def test_p4_any_kind_of_file_can_be_set_aside(spool, spool_dir, monkeypatch, make):
+    monkeypatch.chdir(spool_dir / "new")
+    make(spool_dir / "new" / "4711.0")
+    assert os.path.lexists(spool.set_aside("4711.0"))
+    assert spool.scan() == []
+
+
+def test_p4_setting_a_link_aside_leaves_its_target_alone(spool, spool_dir):
+    make_link(spool_dir / "new" / "4711.0")
+    spool.set_aside("4711.0")
+    assert (spool_dir / "whole").read_bytes() == DENIAL
+
+
+def test_p4_a_file_that_cannot_be_set_aside_stays_where_it_is(spool, spool_dir, put):
+    put("4711.0", CUT)
+    (spool_dir / "corrupt").touch()
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/4711.0: cannot set aside: Not a directory$"):
+        spool.set_aside("4711.0")
+    assert names_in(spool_dir / "new") == ["4711.0"]
+
+
+def test_p4_a_file_that_is_gone_cannot_be_set_aside(spool):
+    with pytest.raises(SpoolError, match=r"cannot set aside: No such file or directory$"):
+        spool.set_aside("4711.0")
+
+
+# Defer
+
+
+def test_deferring_leaves_every_file_and_notes_the_reason(spool, spool_dir, put):
+    put("4711.0")
+    put("4712.0", CUT)
+    spool.defer("nagios.example:5667: connection refused")
+    reason, at_s = spool.last_error()
+    assert reason == "nagios.example:5667: connection refused"
+    assert abs(at_s - time.time()) < 30
+    assert names_in(spool_dir / "new") == ["4711.0", "4712.0"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "noted"), [("Größe 😀", "Größe 😀"), ("a\udcffb", "a?b"), ("", ""), ("x" * 100_000, "x" * 100_000)]
+)
+def test_any_reason_can_be_noted(spool, reason, noted):
+    spool.defer(reason)
+    assert spool.last_error()[0] == noted
+
+
+def test_a_shorter_reason_replaces_a_longer_one(spool):
+    spool.defer("a long reason")
+    spool.defer("short")
+    assert spool.last_error()[0] == "short"
+
+
+def test_a_success_forgets_the_reason(spool):
+    spool.defer("reason")
+    spool.forget_last_error()
+    assert spool.last_error() == ("", 0.0)
+    spool.forget_last_error()
+
+
+def test_p2_what_is_deferred_is_on_disk(spool, spool_dir, put, synced):
+    paths = [str(put("4711.0", age_s=1000)), str(put("4712.0"))]
+    spool.defer("reason")
+    assert synced == [*paths, str(spool_dir / "new")]
+
+
+def test_p2_what_the_last_run_deferred_is_not_synced_again(spool, spool_dir, put, synced):
+    put("4711.0", age_s=1000)
+    spool.defer("reason")
+    synced.clear()
+    path = put("4712.0")
+    spool.defer("reason")
+    assert synced == [str(path), str(spool_dir / "new")]
+
+
+def test_p2_what_was_dropped_while_the_last_run_synced_is_on_disk_after_the_next(spool, put, monkeypatch):
+    scanned_at, synced = time.time() - 100, []
+
+    def fsync(fd):
+        if not synced:
+            put("4712.0", age_s=-50)  # half-way between the scan of that run and its note, which is written now
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+
+    put("4711.0", age_s=1000)
+    monkeypatch.setattr(time, "time", lambda: scanned_at)
+    monkeypatch.setattr(os, "fsync", fsync)
+    spool.defer("reason")
+    spool.defer("reason")
+    assert f"{spool.new}/4712.0" in synced
+
+
+@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
+def test_p4_what_is_no_regular_file_does_not_keep_the_rest_from_being_deferred(
+    spool, spool_dir, put, synced, monkeypatch, make
+):
+    monkeypatch.chdir(spool_dir / "new")
+    make(spool_dir / "new" / "4711.0")
+    path = put("4712.0", age_s=-1)
+    spool.defer("reason")
+    assert str(path) in synced
+    assert spool.last_error()[0] == "reason"
+
+
+def test_a_note_that_cannot_be_written_does_not_hide_the_reason(spool, spool_dir):
+    (spool_dir / "last_error").mkdir()
+    spool.defer("reason")
+    assert spool.last_error()[0] == ""
+
+
+@pytest.mark.parametrize("is_there_before", [True, False])
+def test_a_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_path, monkeypatch, is_there_before):
+    (tmp_path / "precious").write_text("precious")
+    link = spool_dir / "last_error"
+    if is_there_before:
+        link.symlink_to(tmp_path / "precious")
+    monkeypatch.setattr(os, "fsync", lambda fd: link.symlink_to(tmp_path / "precious"))
+    with contextlib.suppress(SpoolError):
+        spool.defer("reason")
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+# Lock and owner
+
+
+def test_p5_only_one_sends(spool):
+    with spool.lock(0), pytest.raises(SpoolBusy, match=f"^{spool.path}/lock: another process"), spool.lock(0):
+        pass
+
+
+DROP_ROOT = """
+import os
+from tcpwrap_alert.queue_file import Entry
+from tcpwrap_alert.spool import Spool
+spool = Spool(".")
+spool.drop_root()
+print(*os.getresuid(), *os.getresgid(), *os.getgroups())
+spool.enqueue(Entry("denial", {}))
+"""
+
+
+def test_p10_root_becomes_the_owner_of_the_spool_for_good(isolated, spool_dir, run):
+    for path in (spool_dir, spool_dir / "new"):
+        os.chown(path, 65534, 65533)
+    done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir, extra_groups=[0, 4])
+    assert (done.stdout, done.stderr) == ("65534 65534 65534 65533 65533 65533\n", "")
+    assert [path.stat().st_uid for path in (spool_dir / "new").iterdir()] == [65534]
+
+
+def test_p10_root_stays_root_in_a_spool_of_its_own(isolated, spool_dir, run):
+    done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir)
+    assert (done.stdout.split()[:6], done.stderr) == (["0"] * 6, "")
+
+
+def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):
+    Spool(str(tmp_path / "none")).drop_root()
+    assert not (tmp_path / "none").exists()

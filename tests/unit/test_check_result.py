@@ -1,0 +1,345 @@
+"""The check result: its limits at, below and above, its cleaning, its states, and its time in the output."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tcpwrap_alert.check_result import CheckResult, clean, cut, parse_check_result, parse_return_code, shown
+from tcpwrap_alert.errors import CheckResultError, UsageError
+
+# Not a character of text for a monitor: controls, line ends, a reordering mark, and bytes that are not UTF-8.
+UNPRINTABLE = ["\n", "\r", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\ud800", os.fsdecode(b"\xc3")]
+
+EPOCH_STAMP = " (at 1970-01-01 00:00:00 +0000)"
+
+any_text = st.text(st.characters())
+
+
+def make(host_name="firestorm", service_description="TCP Wrappers", return_code=2, plugin_output="Denied"):
+    return CheckResult(host_name, service_description, return_code, plugin_output)
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("host_name", "h"),
+        ("host_name", "h" * 62),
+        ("host_name", "h" * 63),
+        ("host_name", "ä" * 31 + "h"),
+        ("host_name", "fire storm.example"),
+        ("service_description", "s"),
+        ("service_description", "s" * 126),
+        ("service_description", "s" * 127),
+        ("service_description", "€" * 42 + "s"),
+        ("service_description", "TCP Wräppers ✓ 😀 |<>&'\"`$\\"),
+    ],
+)
+def test_a_name_that_fits_is_kept_as_it_is(field, name):
+    assert getattr(make(**{field: name}), field) == name
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "message"),
+    [
+        ("host_name", "h" * 64, "host name '.*' has 64 bytes, the limit is 63"),
+        ("host_name", "ä" * 32, "host name '.*' has 64 bytes, the limit is 63"),
+        ("host_name", "h" * 100_000, "host name '.*' has 100000 bytes, the limit is 63"),
+        ("service_description", "s" * 128, "service description '.*' has 128 bytes, the limit is 127"),
+        ("service_description", "€" * 43, "service description '.*' has 129 bytes, the limit is 127"),
+    ],
+)
+def test_a_name_that_is_too_long_is_refused_and_not_cut(field, name, message):
+    with pytest.raises(CheckResultError, match=f"^{message}$") as caught:
+        make(**{field: name})
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("field", ["host_name", "service_description"])
+@pytest.mark.parametrize("name", ["{}", "{}b", "a{}b", "a{}"])
+@pytest.mark.parametrize("char", [*UNPRINTABLE, ";"])
+def test_a_name_with_a_character_that_could_do_harm_is_refused(field, name, char):
+    what = field.replace("_", " ")
+    with pytest.raises(CheckResultError, match=rf"^{what} '.*' holds a control character, a ';' or bytes") as caught:
+        make(**{field: name.format(char)})
+    assert str(caught.value).isprintable()
+
+
+def test_an_empty_host_name_is_refused():
+    with pytest.raises(CheckResultError, match=r"^the host name is empty$"):
+        make(host_name="")
+
+
+@pytest.mark.parametrize(("service_description", "return_codes"), [("TCP Wrappers", range(4)), ("", range(3))])
+def test_every_return_code_of_a_service_and_of_a_host_is_taken(service_description, return_codes):
+    results = [make(service_description=service_description, return_code=code) for code in return_codes]
+    assert [result.return_code for result in results] == list(return_codes)
+
+
+@pytest.mark.parametrize(
+    ("service_description", "return_code", "states"),
+    [
+        ("TCP Wrappers", -1, "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"),
+        ("TCP Wrappers", 4, "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"),
+        ("TCP Wrappers", 256, "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"),
+        ("", -1, "0 UP, 1 DOWN, 2 UNREACHABLE"),
+        ("", 3, "0 UP, 1 DOWN, 2 UNREACHABLE"),
+    ],
+)
+def test_any_other_return_code_is_refused_with_the_states_that_exist(service_description, return_code, states):
+    with pytest.raises(CheckResultError, match=f"^return code {return_code} is not one of {states}$"):
+        make(service_description=service_description, return_code=return_code)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("", ""),
+        ("Denied sshd-203.0.113.7", "Denied sshd-203.0.113.7"),
+        ("Größe ✓ 😀; a|b=1", "Größe ✓ 😀; a|b=1"),
+        ("a\tb", "a b"),
+        ("a\nb", "a b"),
+        ("a\r\nb", "a b"),
+        ("a\rb\x0bc\x0cd\x85e\u2028f\u2029g", "a b c d e f g"),
+        ("a\n", "a"),
+        ("a\n\nb", "a  b"),
+        ("\n", ""),
+        ("a\0b", "a?b"),
+        ("\x1b[31mred\x7f", "?[31mred?"),
+        ("left\u202eright", "left?right"),
+        (os.fsdecode(b"Gr\xf6\xdfe"), "Gr??e"),
+        ("\ud800", "?"),
+    ],
+)
+def test_output_is_cleaned_onto_one_line(text, cleaned):
+    assert clean(text) == cleaned
+    assert make(plugin_output=text).plugin_output == cleaned
+
+
+@pytest.mark.parametrize("length", [0, 1, 4094, 4095])
+def test_output_up_to_its_limit_is_not_cut(length):
+    assert make(plugin_output="o" * length).plugin_output == "o" * length
+
+
+@pytest.mark.parametrize("length", [4096, 4097, 100_000])
+def test_output_above_its_limit_is_cut_to_it_and_marked(length):
+    assert make(plugin_output="o" * length).plugin_output == "o" * 4092 + "..."
+
+
+@pytest.mark.parametrize("char", ["ä", "€", "😀"])
+@pytest.mark.parametrize("shift", range(4))
+def test_output_is_cut_between_characters(char, shift):
+    fitting = (4092 - shift) // len(char.encode())
+    output = make(plugin_output="x" * shift + char * 4096).plugin_output
+    assert output == "x" * shift + char * fitting + "..."
+
+
+@pytest.mark.parametrize(
+    ("text", "max_bytes", "expected"),
+    [
+        ("abcd", 4, "abcd"),
+        ("abcde", 4, "a..."),
+        ("abcd", 3, "..."),
+        ("ää", 4, "ää"),
+        ("äää", 4, "..."),
+        ("äää", 5, "ä..."),
+    ],
+)
+def test_a_cut_keeps_to_its_limit(text, max_bytes, expected):
+    assert cut(text, max_bytes) == expected
+
+
+@given(any_text)
+@settings(deadline=None)
+def test_any_output_becomes_one_printable_line_of_utf8_within_the_limit(text):
+    output = make(plugin_output=text * 50).plugin_output
+    assert output.isprintable()
+    assert len(output.encode()) <= 4095
+    assert make(plugin_output=output).plugin_output == output
+
+
+@given(host_name=any_text, service_description=any_text)
+@settings(deadline=None)
+def test_any_name_is_either_kept_or_refused(host_name, service_description):
+    try:
+        result = make(host_name, service_description)
+    except CheckResultError:
+        return
+    assert (result.host_name, result.service_description) == (host_name, service_description)
+    assert result.external_command(0).count(";") == (4 if service_description else 3)
+
+
+@pytest.mark.parametrize(
+    ("output", "dated"),
+    [
+        ("Denied", f"Denied{EPOCH_STAMP}"),
+        ("Denied ", f"Denied{EPOCH_STAMP}"),
+        ("OK|a=1", f"OK{EPOCH_STAMP} |a=1"),
+        ("OK - fine | a=1;2;3 b=2|c", f"OK - fine{EPOCH_STAMP} | a=1;2;3 b=2|c"),
+        ("x|" + "p" * 4093, f"x{EPOCH_STAMP}"),
+    ],
+)
+def test_the_time_of_a_late_result_stands_before_its_performance_data(output, dated):
+    assert make(plugin_output=output).dated(0.9).plugin_output == dated
+
+
+def test_the_time_of_a_late_result_is_local_and_has_its_offset(monkeypatch):
+    monkeypatch.setenv("TZ", "XYZ-5:30")
+    time.tzset()
+    assert make().dated(86_400).plugin_output == "Denied (at 1970-01-02 05:30:00 +0530)"
+
+
+@pytest.mark.parametrize("too_many", [-1, 0])
+def test_output_that_has_room_for_its_time_is_not_cut(too_many):
+    output = "o" * (4095 - len(EPOCH_STAMP) + too_many)
+    assert make(plugin_output=output).dated(0).plugin_output == output + EPOCH_STAMP
+
+
+@pytest.mark.parametrize("length", [4095 - len(EPOCH_STAMP) + 1, 4094, 4095, 9999])
+def test_output_without_room_for_its_time_is_cut_and_keeps_the_time(length):
+    dated = make(plugin_output="o" * length).dated(0).plugin_output
+    assert dated.endswith("o..." + EPOCH_STAMP)
+    assert 4094 <= len(dated) <= 4095
+
+
+@pytest.mark.parametrize("performance_data", ["|a=1", "| a=1", "|" + "p" * 4000, "|" + "ä" * 1000])
+def test_a_cut_before_the_time_leaves_the_performance_data_whole(performance_data):
+    output = "o" * (4095 - len(performance_data.encode())) + performance_data
+    dated = make(plugin_output=output).dated(0).plugin_output
+    assert dated.endswith("..." + EPOCH_STAMP + " " + performance_data)
+    assert len(dated.encode()) == 4095
+
+
+@pytest.mark.parametrize(("room", "text"), [(4, "o..."), (3, "..."), (2, "oooooo"), (0, "oooooo"), (-1, "oooooo")])
+def test_performance_data_that_leaves_no_room_for_the_cut_text_goes(room, text):
+    performance_data = "|" + "p" * (4095 - len(EPOCH_STAMP) - len(" |") - room)
+    dated = make(plugin_output="oooooo" + performance_data).dated(0).plugin_output
+    assert dated == text + EPOCH_STAMP + (f" {performance_data}" if room >= 3 else "")
+
+
+@given(output=any_text, performance_data=st.none() | any_text, repeat=st.sampled_from([1, 20, 600]))
+@settings(deadline=None)
+def test_any_dated_output_holds_its_time_and_stays_within_the_limit(output, performance_data, repeat):
+    bar = "" if performance_data is None else "|" + performance_data
+    dated = make(plugin_output=output * repeat + bar).dated(0).plugin_output
+    assert EPOCH_STAMP in dated
+    assert dated.isprintable()
+    assert len(dated.encode()) <= 4095
+
+
+@pytest.mark.parametrize("service_description", ["TCP Wrappers", ""])
+def test_dating_changes_nothing_but_a_copy_of_the_output(service_description):
+    result = make(service_description=service_description, return_code=1)
+    dated = result.dated(0)
+    assert (dated.host_name, dated.service_description, dated.return_code) == ("firestorm", service_description, 1)
+    assert result.plugin_output == "Denied"
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (make(), "[1700000000] PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;Denied"),
+        (make(service_description="", return_code=1), "[1700000000] PROCESS_HOST_CHECK_RESULT;firestorm;1;Denied"),
+        (
+            make(plugin_output="a;b\n[1] DISABLE_NOTIFICATIONS"),
+            "[1700000000] PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;a;b [1] DISABLE_NOTIFICATIONS",
+        ),
+    ],
+)
+def test_the_external_command_is_one_line_as_nagios_reads_it(result, line):
+    assert result.external_command(1_700_000_000.9) == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        (["h", "svc", "CRITICAL", "text"], ("h", "svc", 2, "text")),
+        (["h", "svc", "3", ""], ("h", "svc", 3, "")),
+        (("h", "DOWN", "text"), ("h", "", 1, "text")),
+        (["h", "2", "text"], ("h", "", 2, "text")),
+    ],
+)
+def test_four_arguments_are_a_service_check_and_three_a_host_check(arguments, fields):
+    result = parse_check_result(arguments)
+    assert (result.host_name, result.service_description, result.return_code, result.plugin_output) == fields
+
+
+@pytest.mark.parametrize("arguments", [[], ["h"], ["h", "OK"], ["h", "s", "OK", "text", "more"]])
+def test_any_other_number_of_arguments_is_a_usage_error(arguments):
+    message = f"^{len(arguments)} arguments instead of HOST SERVICE STATE OUTPUT or HOST STATE OUTPUT$"
+    with pytest.raises(UsageError, match=message):
+        parse_check_result(arguments)
+
+
+def test_an_empty_service_description_is_not_taken_for_a_host_check():
+    with pytest.raises(UsageError, match="service description is empty; a host check has three arguments"):
+        parse_check_result(["h", "", "OK", "text"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["", "s", "OK", "t"], ["", "UP", "t"], ["h;1", "s", "OK", "t"], ["h", "s\n", "OK", "t"], ["\udcff", "UP", "t"]],
+)
+def test_arguments_that_are_no_check_result_are_refused(arguments):
+    with pytest.raises(CheckResultError):
+        parse_check_result(arguments)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_host_check", "return_code"),
+    [
+        (["0", "OK", "ok", "Ok"], False, 0),
+        (["1", "WARNING", "warning", "Warning"], False, 1),
+        (["2", "CRITICAL", "critical", "Critical"], False, 2),
+        (["3", "UNKNOWN", "unknown", "Unknown"], False, 3),
+        (["0", "UP", "up", "Up"], True, 0),
+        (["1", "DOWN", "down", "Down"], True, 1),
+        (["2", "UNREACHABLE", "unreachable", "Unreachable"], True, 2),
+    ],
+)
+def test_a_state_is_its_number_or_its_word(words, is_host_check, return_code):
+    assert {parse_return_code(word, is_host_check=is_host_check) for word in words} == {return_code}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "CRIT",
+        "4",
+        "-1",
+        "",
+        " 2",
+        "2 ",
+        "02",
+        "+2",
+        "2.0",
+        "\uff12",
+        "\u0662",
+        "\u00b2",
+        "O\u212a",
+        "OK\n",
+        "DOWN",
+        "UP",
+    ],
+)
+def test_a_state_of_a_service_is_not_guessed(word):
+    with pytest.raises(CheckResultError, match=r"^state '.*' of a service is not one of 0 OK, 1 WARNING, 2 CRIT"):
+        parse_return_code(word, is_host_check=False)
+
+
+@pytest.mark.parametrize("word", ["3", "OK", "CRITICAL", "UNKNOWN", "-1", "", " UP", "\uff11"])
+def test_a_state_of_a_host_is_not_guessed(word):
+    with pytest.raises(CheckResultError, match=r"^state '.*' of a host is not one of 0 UP, 1 DOWN, 2 UNREACHABLE$"):
+        parse_return_code(word, is_host_check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", "''"), ("a\n\x1b", "'a ?'"), ("x" * 60, f"'{'x' * 60}'"), ("x" * 61, f"'{'x' * 57}...'")],
+)
+def test_a_text_in_a_message_is_quoted_on_one_short_line(text, expected):
+    assert shown(text) == expected
