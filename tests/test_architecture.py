@@ -33,7 +33,11 @@ ARROWS = {
     "leader": "files errors",
     "files": "errors",
     "config": "nsca.cipher nsca.monitor denial check_result errors",
-    "nsca.cipher": "",
+    "nsca.cipher": "nsca.mcrypt nsca.openssl nsca.rijndael nsca.cfb8",
+    "nsca.mcrypt": "",
+    "nsca.openssl": "nsca.cfb8",
+    "nsca.rijndael": "",
+    "nsca.cfb8": "",
     "nsca.monitor": "",
     "nsca.__init__": "",
     "denial": "check_result",
@@ -46,7 +50,8 @@ ARROWS = {
 # What only these modules may import, at any place.
 ROOMS = {
     "click": {"cli"},
-    "cryptography": {"nsca.cipher"},
+    "cryptography": {"nsca.openssl"},
+    "ctypes": {"nsca.mcrypt"},
     "socket": {"demo", "nsca.client", "nsca.receiver", "system_log"},
     "subprocess": {"demo"},
 }

@@ -22,8 +22,10 @@ def blocks(text):
 
 
 def test_every_encryption_method_is_in_the_readme():
-    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", README.partition("## Encryption methods")[2], re.MULTILINE)
-    assert {int(number): name for number, name in rows} == METHODS
+    table = README.partition("## Encryption methods")[2].partition("##")[0]
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \| [^|]* \| ([^|]+) \|$", table, re.MULTILINE)
+    expected = {number: (method.name, " or ".join(method.backends)) for number, method in METHODS.items()}
+    assert {int(number): (name, by) for number, name, by in rows} == expected
 
 
 def test_every_command_is_in_the_readme(run):

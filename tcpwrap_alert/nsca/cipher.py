@@ -3,10 +3,11 @@
 A block cipher runs as 8-bit CFB, one byte of output per block operation, and its state runs on over all packets of
 a connection; XOR restarts at each packet (nsca 2.10.2, src/utils.c, `encrypt_buffer`). The key is the password,
 filled up with NUL or cut to the cipher's largest key size, and the register starts as the first block of the 128
-bytes of initialization vector. So method 14, Rijndael with 128-bit blocks, is AES-256 with a zero-padded key.
+bytes of initialization vector. So method 14, Rijndael with 128-bit blocks, is AES-256 with a zero-padded key, and 15
+and 16 are not AES at all: their blocks are longer.
 
-`METHODS` is the one list of what we can do. What is not in it is refused when the configuration is read; there is
-no way to send in clear but method 0, literally.
+`METHODS` is the one list of what there is; documentation and tests are made from it. What is not available is refused
+when the configuration is read; there is no way to send in clear but method 0, literally.
 """
 
 from __future__ import annotations
@@ -14,47 +15,131 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-METHODS = {0: "none", 1: "XOR", 14: "RIJNDAEL-128 (AES)"}
-
-AES_KEY_SIZE = 32
-AES_BLOCK_SIZE = 16
+CRYPTOGRAPHY = "cryptography"
+OWN = "own code"
+LIBMCRYPT = "libmcrypt"
 
 
-def check_method(method: int) -> None:
-    """Raise ValueError, with what is possible instead, if we cannot do this encryption method."""
-    if method not in METHODS:
-        known = ", ".join(f"{number} {name}" for number, name in METHODS.items())
-        raise ValueError(f"encryption_method {method} is not available; available: {known}")
+class Method:
+    """One encryption method: its name, libmcrypt's name, sizes in bytes, and the backends, best first."""
+
+    __slots__ = ("backends", "block_size", "key_size", "mcrypt_name", "name")
+
+    def __init__(self, name: str, mcrypt_name: str, key_size: int, block_size: int, *backends: str) -> None:
+        self.name = name
+        self.mcrypt_name = mcrypt_name
+        self.key_size = key_size
+        self.block_size = block_size
+        self.backends = backends
 
 
-def make_encryptor(method: int, password: bytes, iv: bytes) -> Callable[[bytes], bytes]:
+METHODS = {
+    0: Method("none", "", 0, 0, OWN),
+    1: Method("XOR", "", 0, 0, OWN),
+    2: Method("DES", "des", 8, 8, CRYPTOGRAPHY, LIBMCRYPT),
+    3: Method("3DES", "tripledes", 24, 8, CRYPTOGRAPHY, LIBMCRYPT),
+    4: Method("CAST-128", "cast-128", 16, 8, LIBMCRYPT, CRYPTOGRAPHY),
+    5: Method("CAST-256", "cast-256", 32, 16, LIBMCRYPT),
+    6: Method("xTEA", "xtea", 16, 8, LIBMCRYPT),
+    8: Method("Blowfish", "blowfish", 56, 8, LIBMCRYPT, CRYPTOGRAPHY),
+    9: Method("Twofish", "twofish", 32, 16, LIBMCRYPT),
+    10: Method("LOKI97", "loki97", 32, 16, LIBMCRYPT),
+    11: Method("RC2", "rc2", 128, 8, LIBMCRYPT),
+    14: Method("RIJNDAEL-128 (AES)", "rijndael-128", 32, 16, CRYPTOGRAPHY, LIBMCRYPT),
+    15: Method("RIJNDAEL-192", "rijndael-192", 32, 24, LIBMCRYPT, OWN),
+    16: Method("RIJNDAEL-256", "rijndael-256", 32, 32, LIBMCRYPT, OWN),
+    20: Method("Serpent", "serpent", 32, 16, LIBMCRYPT),
+    23: Method("GOST", "gost", 32, 8, LIBMCRYPT),
+    26: Method("SAFER+", "saferplus", 32, 16, LIBMCRYPT),
+}
+
+# In nsca's list, but the daemon ends before the init packet: libmcrypt has no 8-bit CFB for them, or not in its builds.
+UNUSABLE = {7: "3-WAY", 12: "ARCFOUR", 19: "WAKE", 22: "ENIGMA", 24: "SAFER-SK64", 25: "SAFER-SK128"}
+
+
+def check_method(number: int) -> None:
+    """Raise ValueError, with what to do about it, if we cannot do this encryption method here."""
+    if number in UNUSABLE:
+        raise ValueError(
+            f"encryption_method {number} ({UNUSABLE[number]}): no NSCA daemon can use it, because libmcrypt does not "
+            "have it; the daemon ends before it sends an init packet"
+        )
+    if number not in METHODS:
+        known = ", ".join(f"{known} {method.name}" for known, method in METHODS.items())
+        raise ValueError(f"encryption_method {number} does not exist; known: {known}")
+    _find_backend(number)
+
+
+def make_encryptor(number: int, password: bytes, iv: bytes, backend: str | None = None) -> Callable[[bytes], bytes]:
     """Return the function that encrypts the packets of one connection, each once and in order.
 
     Args:
-        method: encryption method, a key of `METHODS`.
+        number: encryption method, a key of `METHODS`.
         password: as in the configuration, of any length.
         iv: the init packet's 128 bytes.
+        backend: one of the method's backends; without it the best that is available.
+
+    Raises:
+        ValueError: the method or the backend is not available.
     """
-    check_method(method)
-    if method == 0:
-        return bytes
-    if method == 1:
-        return _Xor(password, iv)
-    encrypt: Callable[[bytes], bytes] = _aes_cfb8(password, iv).encryptor().update
-    return encrypt
+    return _make_stream(number, password, iv, True, backend)
 
 
-def make_decryptor(method: int, password: bytes, iv: bytes) -> Callable[[bytes], bytes]:
+def make_decryptor(number: int, password: bytes, iv: bytes, backend: str | None = None) -> Callable[[bytes], bytes]:
     """Return the function that decrypts what `make_encryptor` with the same arguments encrypted."""
-    check_method(method)
-    if method == 0:
+    return _make_stream(number, password, iv, False, backend)
+
+
+def _make_stream(
+    number: int, password: bytes, iv: bytes, is_encryptor: bool, backend: str | None
+) -> Callable[[bytes], bytes]:
+    if number == 0:
         return bytes
-    if method == 1:
+    if number == 1:
         return _Xor(password, iv)
-    decrypt: Callable[[bytes], bytes] = _aes_cfb8(password, iv).decryptor().update
-    return decrypt
+    if backend is None:
+        check_method(number)
+        backend = _find_backend(number)
+    return _make_cfb8_stream(number, password, iv, is_encryptor, backend)
+
+
+def _make_cfb8_stream(
+    number: int, password: bytes, iv: bytes, is_encryptor: bool, backend: str
+) -> Callable[[bytes], bytes]:
+    method = METHODS[number]
+    key = password[: method.key_size].ljust(method.key_size, b"\0")
+    register = iv[: method.block_size]
+    # Each backend is imported only when it is used: none of them is cheap to load.
+    if backend == LIBMCRYPT:
+        from .mcrypt import Stream
+
+        return Stream(method.mcrypt_name, key, register, is_encryptor)
+    if backend == CRYPTOGRAPHY:
+        from .openssl import make_stream
+
+        return make_stream(method.mcrypt_name, key, register, is_encryptor)
+    from .cfb8 import Cfb8
+    from .rijndael import Rijndael
+
+    return Cfb8(Rijndael(key, method.block_size).first_byte, register, is_encryptor)
+
+
+def _find_backend(number: int) -> str:
+    """Return the first backend of a method that works on this machine. Raises ValueError if none does."""
+    method = METHODS[number]
+    for backend in method.backends:
+        if backend == OWN or number == 14:
+            return backend  # part of this package, or of every build of a package that this one requires
+        try:
+            _make_cfb8_stream(number, b"", bytes(128), True, backend)
+        except (OSError, ValueError):
+            continue
+        return backend
+    raise ValueError(
+        f"encryption_method {number} ({method.name}) needs libmcrypt, which is not on this machine; "
+        "install the package libmcrypt4 (Debian, Ubuntu) or libmcrypt (elsewhere)"
+    )
 
 
 class _Xor:
@@ -79,15 +164,3 @@ def _repeated(text: bytes, length: int) -> int:
     if not text:
         return 0
     return int.from_bytes((text * (length // len(text) + 1))[:length], "big")
-
-
-def _aes_cfb8(password: bytes, iv: bytes) -> Any:
-    # Imported here: cryptography takes longer to load than everything else we do for one alert.
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
-    try:  # CFB8 moved in cryptography 47, and its old place warns.
-        from cryptography.hazmat.decrepit.ciphers.modes import CFB8
-    except ImportError:
-        from cryptography.hazmat.primitives.ciphers.modes import CFB8
-    key = password[:AES_KEY_SIZE].ljust(AES_KEY_SIZE, b"\0")
-    return Cipher(algorithms.AES(key), CFB8(iv[:AES_BLOCK_SIZE]))

@@ -136,7 +136,7 @@ def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_p
     ("line", "message"),
     [
         ("pasword=x", "unknown key 'pasword'; known keys: password, encryption_method, "),
-        ("encryption_method=99", "encryption_method 99 is not available; available: 0 none, 1 XOR, 14 "),
+        ("encryption_method=99", "encryption_method 99 does not exist; known: 0 none, 1 XOR, 2 DES, "),
         ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
         ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),
         ("server", "'server' is not of the form key=value"),

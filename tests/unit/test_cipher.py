@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
+import cryptography
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streams import AVAILABLE, BLOCK_STREAMS, STREAMS, parameter
 
-from tcpwrap_alert.nsca.cipher import METHODS, check_method, make_decryptor, make_encryptor
+from tcpwrap_alert.nsca.cipher import (
+    CRYPTOGRAPHY,
+    LIBMCRYPT,
+    METHODS,
+    UNUSABLE,
+    check_method,
+    make_decryptor,
+    make_encryptor,
+)
 
 DOCUMENT = json.loads(Path(__file__).parents[1].joinpath("data", "nsca-cipher-vectors.json").read_text())
-OURS = (0, 1, 14)
-VECTORS = [vector for vector in DOCUMENT["vectors"] if vector["method"] in OURS]
-UNAVAILABLE = (7, 99, -1, 3, 2, 15, 16, 255)
+VECTORS = DOCUMENT["vectors"]
+VECTOR_STREAMS = [
+    parameter(vector, backend, backend=backend, id=f"{vector['id']}-{backend}")
+    for vector in VECTORS
+    for backend in METHODS[vector["method"]].backends
+]
 
 IV = bytes(range(1, 129))
 
@@ -48,49 +62,63 @@ def test_the_vectors_are_all_there_and_read_by_their_own_rule():
     check = DOCUMENT["plaintext_check"]
     assert DOCUMENT["format"] == "nsca-cipher-vectors/1"
     assert plaintext(check["id"], 64).hex() == check["first_64_bytes"]
-    assert [sum(vector["method"] == method for vector in VECTORS) for method in OURS] == [3, 10, 9]
 
 
-def test_the_table_of_methods_is_what_the_vectors_check():
-    assert tuple(METHODS) == OURS
+def test_the_table_of_methods_is_that_of_the_vectors():
+    described = DOCUMENT["methods"]
+    assert list(METHODS) == [int(number) for number in described]
+    for number, method in METHODS.items():
+        theirs = described[str(number)]
+        assert (method.mcrypt_name or None, method.key_size or None, method.block_size or None) == (
+            theirs["mcrypt"],
+            theirs["key_size"],
+            theirs["block_size"],
+        )
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
-def test_encrypts_as_libmcrypt_does(vector):
-    encrypt = make_encryptor(vector["method"], bytes.fromhex(vector["password"]), bytes.fromhex(vector["iv"]))
-    assert [digest(encrypt(packet)) for packet in packets_of(vector)] == vector["packets"]
+def test_what_pip_alone_brings():
+    without_libmcrypt = [number for number, method in METHODS.items() if set(method.backends) != {LIBMCRYPT}]
+    assert without_libmcrypt == [0, 1, 2, 3, 4, 8, 14, 15, 16]
+    assert [n for n in without_libmcrypt if CRYPTOGRAPHY in METHODS[n].backends] == [2, 3, 4, 8, 14]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
-def test_decrypts_what_libmcrypt_encrypted(vector):
-    key = vector["method"], bytes.fromhex(vector["password"]), bytes.fromhex(vector["iv"])
+@pytest.mark.parametrize(("vector", "backend"), VECTOR_STREAMS)
+def test_encrypts_as_libmcrypt_does_and_decrypts_it_again(vector, backend):
+    key = vector["method"], bytes.fromhex(vector["password"]), bytes.fromhex(vector["iv"]), backend
     encrypt, decrypt = make_encryptor(*key), make_decryptor(*key)
-    encrypted = [encrypt(packet) for packet in packets_of(vector)]
+    packets = packets_of(vector)
+    encrypted = [encrypt(packet) for packet in packets]
     assert [digest(packet) for packet in encrypted] == vector["packets"]
-    assert [decrypt(packet) for packet in encrypted] == packets_of(vector)
+    assert [decrypt(packet) for packet in encrypted] == packets
 
 
 @given(
-    method=st.sampled_from(OURS),
+    stream=st.sampled_from(AVAILABLE),
     password=st.binary(max_size=520),
     iv=st.binary(min_size=128, max_size=128),
-    packets=st.lists(st.binary(max_size=300), max_size=5),
+    packets=st.lists(st.binary(max_size=60), max_size=4),
 )
 @settings(deadline=None)
-def test_a_decryptor_undoes_any_packets(method, password, iv, packets):
-    encrypt, decrypt = make_encryptor(method, password, iv), make_decryptor(method, password, iv)
+def test_a_decryptor_undoes_any_packets(stream, password, iv, packets):
+    number, backend = stream
+    encrypt, decrypt = make_encryptor(number, password, iv, backend), make_decryptor(number, password, iv, backend)
     encrypted = [encrypt(packet) for packet in packets]
     assert [decrypt(packet) for packet in encrypted] == packets
     assert [len(packet) for packet in encrypted] == [len(packet) for packet in packets]
 
 
-@given(data=st.binary(max_size=300), cuts=st.lists(st.integers(0, 300), max_size=5))
+@given(
+    stream=st.sampled_from([stream for stream in AVAILABLE if stream[0] > 1]),
+    data=st.binary(max_size=200),
+    cuts=st.lists(st.integers(0, 200), max_size=5),
+)
 @settings(deadline=None)
-def test_aes_runs_on_over_any_split_into_packets(data, cuts):
+def test_a_block_cipher_runs_on_over_any_split_into_packets(stream, data, cuts):
+    number, backend = stream
     ends = [*sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    encrypt, decrypt = make_encryptor(14, b"secret", IV), make_decryptor(14, b"secret", IV)
+    encrypt, decrypt = make_encryptor(number, b"secret", IV, backend), make_decryptor(number, b"secret", IV, backend)
     encrypted = b"".join(encrypt(data[start:end]) for start, end in zip([0, *ends], ends))
-    assert encrypted == make_encryptor(14, b"secret", IV)(data)
+    assert encrypted == make_encryptor(number, b"secret", IV, backend)(data)
     assert decrypt(encrypted) == data
 
 
@@ -108,22 +136,23 @@ def test_xor_restarts_with_each_packet_whatever_came_before():
     assert encrypted[1] == encrypted[2] == encrypted[0][:720]
 
 
-def test_aes_does_not_restart_with_each_packet():
-    encrypt = make_encryptor(14, b"secret", IV)
-    assert encrypt(bytes(720)) != encrypt(bytes(720))
+@pytest.mark.parametrize(("number", "backend"), BLOCK_STREAMS)
+def test_a_block_cipher_does_not_restart_with_each_packet(number, backend):
+    encrypt = make_encryptor(number, b"secret", IV, backend)
+    assert encrypt(bytes(100)) != encrypt(bytes(100))
 
 
-@pytest.mark.parametrize("method", [1, 14])
-def test_every_connection_has_a_cipher_of_its_own(method):
-    first, second = make_encryptor(method, b"secret", IV), make_encryptor(method, b"secret", IV)
-    assert first(bytes(720)) == second(bytes(720))
+@pytest.mark.parametrize(("number", "backend"), STREAMS)
+def test_every_connection_has_a_cipher_of_its_own(number, backend):
+    first, second = make_encryptor(number, b"secret", IV, backend), make_encryptor(number, b"secret", IV, backend)
+    assert first(bytes(100)) == second(bytes(100))
 
 
-@pytest.mark.parametrize("method", [1, 14])
+@pytest.mark.parametrize(("number", "backend"), STREAMS[1:])
 @pytest.mark.parametrize("password", [b"", b"secret"])
-def test_nothing_but_method_0_sends_in_clear(method, password):
-    packet = b"Denied sshd-203.0.113.7" * 30
-    assert packet[:16] not in make_encryptor(method, password, IV)(packet)
+def test_nothing_but_method_0_sends_in_clear(number, backend, password):
+    packet = b"Denied sshd-203.0.113.7" * 5
+    assert packet[:16] not in make_encryptor(number, password, IV, backend)(packet)
 
 
 def test_aes_takes_32_bytes_of_the_password_and_16_of_the_vector():
@@ -132,17 +161,50 @@ def test_aes_takes_32_bytes_of_the_password_and_16_of_the_vector():
     assert make_encryptor(14, b"k" * 31, IV)(bytes(100)) != encrypted
 
 
-@pytest.mark.parametrize("method", OURS)
-def test_an_available_method_passes_the_check(method):
-    check_method(method)
+@pytest.mark.parametrize("number", dict(AVAILABLE))
+def test_an_available_method_passes_the_check(number):
+    check_method(number)
 
 
-@pytest.mark.parametrize("method", UNAVAILABLE)
-@pytest.mark.parametrize(
-    "call",
-    [check_method, lambda method: make_encryptor(method, b"", IV), lambda method: make_decryptor(method, b"", IV)],
-)
-def test_any_other_method_is_refused_with_those_that_are_available(call, method):
-    message = rf"^encryption_method {method} is not available; available: 0 none, 1 XOR, 14 RIJNDAEL-128 \(AES\)$"
+@pytest.mark.parametrize("call", [check_method, lambda number: make_encryptor(number, b"", IV)])
+@pytest.mark.parametrize("number", [13, 17, 18, 21, 27, 99, -1, 255])
+def test_a_number_that_is_no_method_is_refused_with_those_that_are(call, number):
+    message = rf"^encryption_method {number} does not exist; known: 0 none, 1 XOR, 2 DES, .*, 26 SAFER\+$"
     with pytest.raises(ValueError, match=message):
-        call(method)
+        call(number)
+
+
+@pytest.mark.parametrize("number", UNUSABLE)
+def test_a_method_that_no_daemon_can_use_is_refused_with_the_reason(number):
+    with pytest.raises(ValueError, match=rf"^encryption_method {number} \({UNUSABLE[number]}\): no NSCA daemon can"):
+        check_method(number)
+
+
+@pytest.fixture
+def without_libmcrypt(monkeypatch):
+    monkeypatch.setattr("tcpwrap_alert.nsca.mcrypt.LIBRARY", "libmcrypt-is-not-here.so.4")
+
+
+@pytest.mark.parametrize("number", METHODS)
+def test_without_libmcrypt_a_method_works_or_names_the_package(without_libmcrypt, number):
+    if set(METHODS[number].backends) != {LIBMCRYPT}:
+        make_encryptor(number, b"secret", IV)(bytes(10))
+        return
+    with pytest.raises(ValueError, match=rf"^encryption_method {number} .*install the package libmcrypt4 \(Debian"):
+        check_method(number)
+
+
+@pytest.mark.parametrize("number", [4, 8, 15, 16])
+def test_with_and_without_libmcrypt_the_bytes_are_the_same(monkeypatch, number):
+    with_it = make_encryptor(number, b"secret", IV)(bytes(100))
+    monkeypatch.setattr("tcpwrap_alert.nsca.mcrypt.LIBRARY", "libmcrypt-is-not-here.so.4")
+    assert make_encryptor(number, b"secret", IV)(bytes(100)) == with_it
+
+
+@pytest.mark.skipif(
+    int(cryptography.__version__.split(".")[0]) < 41, reason="this cryptography cannot leave the legacy provider out"
+)
+def test_an_openssl_without_its_legacy_provider_is_no_traceback(without_libmcrypt, run):
+    script = "from tcpwrap_alert.nsca import cipher, mcrypt; mcrypt.LIBRARY = 'none.so'; cipher.check_method(8)"
+    done = run(sys.executable, "-c", script, env={"CRYPTOGRAPHY_OPENSSL_NO_LEGACY": "1"})
+    assert "ValueError: encryption_method 8 (Blowfish) needs libmcrypt" in done.stderr

@@ -21,7 +21,10 @@ KEYS = (
     "password, encryption_method, legacy_2_7_mode, server, port, timeout, host_name, service_description, "
     "return_code, output, spool_dir"
 )
-METHODS = "0 none, 1 XOR, 14 RIJNDAEL-128 (AES)"
+METHODS = (
+    "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
+    "14 RIJNDAEL-128 (AES), 15 RIJNDAEL-192, 16 RIJNDAEL-256, 20 Serpent, 23 GOST, 26 SAFER+"
+)
 STATES = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
 FIELDS = "{daemon}, {client}, {address}, {user}"
 NO_SERVER = "is not a name, an address, name:port or [address]:port"
@@ -165,8 +168,12 @@ BAD_LINES = [
     ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),
     ("password=" + "ä" * 256, "the password has 512 bytes, the limit is 511"),
     ("password=ham\0eggs", "the password of 8 bytes holds a NUL byte"),
-    ("encryption_method=99", f"encryption_method 99 is not available; available: {METHODS}"),
-    ("encryption_method=3", f"encryption_method 3 is not available; available: {METHODS}"),
+    ("encryption_method=99", f"encryption_method 99 does not exist; known: {METHODS}"),
+    (
+        "encryption_method=12",
+        "encryption_method 12 (ARCFOUR): no NSCA daemon can use it, because libmcrypt does not have it; "
+        "the daemon ends before it sends an init packet",
+    ),
     ("encryption_method=-1", "encryption_method '-1' is not a whole number"),
     ("encryption_method=", "encryption_method '' is not a whole number"),
     ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
