@@ -59,7 +59,7 @@ class CheckResult:
         can travel only in the text. It goes before the performance data and survives a cut.
         """
         text, bar, performance_data = self.plugin_output.partition("|")
-        stamp = time.strftime(" (at %Y-%m-%d %H:%M:%S %z)", time.localtime(at_s))
+        stamp = f" (at {format_time(at_s)})"
         end = f"{stamp} {bar}{performance_data}" if bar else stamp
         room = MAX_PLUGIN_OUTPUT_BYTES - len(end.encode())
         if room < len(CUT_MARK):
@@ -107,6 +107,14 @@ def parse_return_code(word: str, *, is_host_check: bool) -> int:
             return return_code
     kind = "host" if is_host_check else "service"
     raise CheckResultError(f"state {shown(word)} of a {kind} is not one of {_name(states)}")
+
+
+def format_time(at_s: float) -> str:
+    """Return a time in seconds since the epoch as local time with its offset from UTC."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(at_s))
+    except (OverflowError, OSError, ValueError):  # a file system can hold times that no calendar has
+        return "a time out of range"
 
 
 def clean(text: str) -> str:

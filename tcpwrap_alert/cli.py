@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PROGRESS_BAR_FROM = 500
 EXIT_USAGE = 64
 EXIT_BUG = 70
+EXIT_OUTPUT = 74
 EXIT_INTERRUPTED = 130
 
 
@@ -36,9 +37,12 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
     try:
         return main.main(args=list(arguments), prog_name="tcpwrap-alert", standalone_mode=False) or 0
+    except click.UsageError as error:
+        click.echo(f"tcpwrap-alert: {error.format_message()}", err=True)
+        return EXIT_USAGE
     except click.ClickException as error:
-        error.show()
-        return EXIT_USAGE if isinstance(error, click.UsageError) else error.exit_code
+        click.echo(f"tcpwrap-alert: {error.format_message()}", err=True)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except TcpwrapAlertError as error:
@@ -47,6 +51,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # as in `tcpwrap-alert queue | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_INTERRUPTED
+    except OSError as error:
+        click.echo(f"tcpwrap-alert: cannot write the output: {error.strerror}", err=True)
+        return EXIT_OUTPUT
     except Exception as error:
         click.echo(f"tcpwrap-alert: bug: {type(error).__name__}: {error}; please report it", err=True)
         return EXIT_BUG
@@ -79,7 +86,9 @@ def main() -> None:
 @click.argument("client")
 @_config_option
 def deny(daemon: str, client: str, config_path: str | None) -> None:
-    """Report that DAEMON denied CLIENT, as handle_tcp_wrapper does, but wait for the outcome.
+    """Report a denial and wait for the outcome.
+
+    Does what handle_tcp_wrapper does, for people and scripts.
 
     Example: tcpwrap-alert deny sshd 203.0.113.7
     """
@@ -91,7 +100,9 @@ def deny(daemon: str, client: str, config_path: str | None) -> None:
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT", nargs=-1, type=click.UNPROCESSED)
 @_config_option
 def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
-    """Submit a passive check result; without SERVICE, of the host itself.
+    """Submit a passive check result.
+
+    Without SERVICE it is a result of the host itself.
 
     STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN, 2 UNREACHABLE.
 
@@ -105,7 +116,9 @@ def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
 @main.command("replay")
 @_config_option
 def replay_command(config_path: str | None) -> None:
-    """Deliver all that waits in the spool, oldest first; says nothing when all is well.
+    """Deliver all that waits, oldest first.
+
+    Says nothing when all is well.
 
     Example, in a crontab: * * * * * tcpwrap-alert replay
     """
@@ -127,7 +140,7 @@ def replay_command(config_path: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per waiting check result.")
 @_config_option
 def queue(as_json: bool, config_path: str | None) -> None:
-    """List what waits in the spool, since when and why.
+    """List what waits, since when and why.
 
     Example: tcpwrap-alert queue
     """
@@ -152,9 +165,11 @@ def queue(as_json: bool, config_path: str | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=5667, show_default=True, help="0: any free port.")
 @_config_option
 def listen(port: int, config_path: str | None) -> None:
-    """Receive check results on 127.0.0.1 and print each as the line that nsca would write for Nagios.
+    """Be a small monitor on 127.0.0.1.
 
-    Password and encryption method are those of the configuration. Runs until it is interrupted.
+    Prints each check result as the line that nsca would write for Nagios, until it is interrupted. Password and
+    encryption method are those of the configuration. To try it, let another configuration and another spool say where
+    to send: server=127.0.0.1 in the file of --config, and TCPWRAP_ALERT_SPOOL.
 
     Example: tcpwrap-alert listen --port 5667
     """
@@ -179,7 +194,9 @@ def listen(port: int, config_path: str | None) -> None:
 
 @main.command()
 def demo() -> None:
-    """Show the whole way of an alert, with a small monitor of our own: no server, no root, no configuration.
+    """Show the path of an alert.
+
+    Needs no server, no root and no configuration.
 
     Example: tcpwrap-alert demo
     """
@@ -188,8 +205,9 @@ def demo() -> None:
 
 
 def _tell_set_aside(count: int) -> None:
-    if count:
-        click.echo(f"tcpwrap-alert: {count} unreadable queue files set aside in corrupt/; syslog says why", err=True)
+    if count > 0:
+        files = "1 unreadable queue file" if count == 1 else f"{count} unreadable queue files"
+        click.echo(f"tcpwrap-alert: {files} set aside in corrupt/ (syslog says why); remove at will", err=True)
 
 
 def _warn(config_path: str | None) -> None:

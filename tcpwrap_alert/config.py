@@ -11,9 +11,11 @@ alert must be safe before anybody is told that line 14 is wrong.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
-from .check_result import CheckResult, parse_return_code
+from .check_result import CheckResult, parse_return_code, shown
 from .denial import OUTPUT_FIELDS, fill
 from .errors import CheckResultError, ConfigError
 from .nsca.cipher import check_method
@@ -55,9 +57,7 @@ def load_config(path: str | None = None) -> Config:
     """
     path = path or find_config()
     try:
-        with open(path, "rb") as file:
-            status = os.fstat(file.fileno())
-            lines = _lines(file.read())
+        lines, mode = _read(path)
     except OSError as error:
         raise ConfigError(path, None, f"cannot read the configuration: {error.strerror}") from error
     config = Config(path)
@@ -70,7 +70,7 @@ def load_config(path: str | None = None) -> Config:
         CheckResult(config.host_name, config.service_description, config.return_code, "")
     except CheckResultError as error:
         raise ConfigError(path, None, f"{error}; set host_name to this host's name at the monitor") from error
-    config.is_readable_by_all = bool(status.st_mode & 0o004)
+    config.is_readable_by_all = bool(mode & stat.S_IROTH)
     return config
 
 
@@ -108,8 +108,7 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     if from_environment:
         return [from_environment]
     try:
-        with open(config_path or find_config(), "rb") as file:
-            lines = _lines(file.read())
+        lines, _ = _read(config_path or find_config())
     except (ConfigError, OSError):
         return [DEFAULT_SPOOL_DIR]
     spool_dir = DEFAULT_SPOOL_DIR
@@ -120,8 +119,18 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
 
 
-def _lines(data: bytes) -> list[bytes]:
-    return [line[:-1] if line.endswith(b"\r") else line for line in data.split(b"\n")]
+def _read(path: str) -> tuple[list[bytes], int]:
+    """Return lines and mode of a file; a FIFO or a device, which could hold us for ever, is an OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        with open(fd, "rb", closefd=False) as file:
+            lines = file.read().split(b"\n")
+    finally:
+        os.close(fd)
+    return [line[:-1] if line.endswith(b"\r") else line for line in lines], mode
 
 
 def _read_line(config: Config, line: bytes) -> None:
@@ -135,8 +144,10 @@ def _read_line(config: Config, line: bytes) -> None:
     if key == "password":
         _set_password(config, raw_value)
         return
+    if b"password" in raw_value:
+        raise ValueError("more than one key on the line")  # and the line is not shown
     if key not in _KEYS:
-        raise ValueError(f"unknown key '{key}'; known keys: password, {', '.join(_KEYS)}")
+        raise ValueError(f"unknown key {shown(key)}; known keys: password, {', '.join(_KEYS)}")
     try:
         value = raw_value.strip().decode()
     except UnicodeDecodeError:
@@ -200,7 +211,7 @@ def _set_timeout(config: Config, value: str) -> None:
     except ValueError:
         raise ValueError(f"timeout '{value}' is not a number of seconds") from None
     if not 0 < timeout_s <= MAX_TIMEOUT_S:
-        raise ValueError(f"timeout {value} is not between 0 and {MAX_TIMEOUT_S:g} seconds")
+        raise ValueError(f"timeout {value} is not above 0 and up to {MAX_TIMEOUT_S:g} seconds")
     config.monitor.timeout_s = timeout_s
 
 

@@ -72,7 +72,7 @@ class _Demo:
         self._echo("\n3. The monitor stops, and four more connections are denied:")
         self.stop_monitor()
         self._fire()
-        self.wait_for(lambda: bool(self._spool.last_error()[0]))
+        self.wait_for(lambda: bool(self._spool.last_error().reason))
         self._echo("   The monitor received nothing, but nothing is lost; tcpwrap-alert queue:")
         self._run("queue")
         self._echo("\n4. The monitor is back, and cron runs tcpwrap-alert replay:")

@@ -58,7 +58,7 @@ def fill(template: str, values: dict[str, str]) -> str:
         field, brace, rest = part.partition("}")
         if not brace or field not in values:
             known = ", ".join("{" + name + "}" for name in values)
-            raise ValueError(f"'{{{field}' is not one of {known}")
+            raise ValueError(f"'{{{field}{brace}' is not one of {known}")
         if "}" in rest:
             raise ValueError("a '}' without its '{'")
         text += values[field] + rest

@@ -11,7 +11,7 @@ monitor never costs a check result, so no other class carries SET_ASIDE.
 from __future__ import annotations
 
 RETRY = "kept in the spool; the next replay tries again"
-HOLD = "kept in the spool; the first replay after this is put right delivers it"
+HOLD = "kept in the spool until this is put right; then replay delivers"
 SET_ASIDE = "set aside"
 
 
@@ -20,12 +20,15 @@ class TcpwrapAlertError(Exception):
 
     verdict = HOLD
     exit_status = 70
-    is_deferral = False  # set where a check result was left in the spool because of this error
+    deferred = 0  # how many check results were left in the spool because of this error
 
     @property
     def line(self) -> str:
-        """The text for an operator, with what becomes of a check result that was left in the spool."""
-        return f"{self}; {self.verdict}" if self.is_deferral else str(self)
+        """The text for an operator, with what becomes of the check results that were left in the spool."""
+        if not self.deferred:
+            return str(self)
+        count = "" if self.deferred == 1 else f"{self.deferred} check results "
+        return f"{self}; {count}{self.verdict}"
 
 
 class UsageError(TcpwrapAlertError):
@@ -71,13 +74,14 @@ class SpoolBusy(TcpwrapAlertError):
 
 
 class DeliveryError(TcpwrapAlertError, OSError):
-    """The verdict is unknown: reset, cut off or timed out once connected.
-
-    An OSError, because programs written for pynsca catch `socket.error`.
-    """
+    """The monitor did not take it: no connection, or one that was cut off. An OSError, as socket errors are."""
 
     verdict = RETRY
     exit_status = 75
+
+
+class VerdictUnknown(DeliveryError):
+    """The deadline came while packets were on their way: nobody knows whether they were taken."""
 
 
 class ConnectError(DeliveryError):

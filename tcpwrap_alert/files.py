@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 
+from .check_result import clean
 from .errors import SpoolError
 
 TYPE_CHECKING = False
@@ -23,14 +25,15 @@ class NamingFailure:
     """
 
     def __init__(self, operation: str, path: str) -> None:
-        self._what = f"{path}: cannot {operation}"
+        self._what = f"{clean(path)}: cannot {operation}"
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, OSError) and not isinstance(error, SpoolError):
-            raise SpoolError(f"{self._what}: {error.strerror}") from error
+            hint = "; run this as root or as the owner of the spool" if error.errno == errno.EACCES else ""
+            raise SpoolError(f"{self._what}: {error.strerror}{hint}") from error
 
 
 def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:

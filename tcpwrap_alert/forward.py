@@ -25,24 +25,23 @@ from __future__ import annotations
 
 import time
 
-from .check_result import CheckResult, shown
+from .check_result import CheckResult, clean, shown
 from .config import find_spool_dirs, load_config
 from .denial import Denial
-from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError
+from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError, VerdictUnknown
 from .queue_file import Entry
 from .spool import Spool
 from .system_log import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .config import Config
 
 DENIAL = "denial"
 CHECK_RESULT = "check_result"
 
-# The first batch is small enough for a slow line within the deadline, and each success doubles it.
 FIRST_BATCH = 64
 # Daemons need up to two seconds for a conversation; from this age on the monitor's "now" misleads.
 LATE_AFTER_S = 10.0
@@ -80,8 +79,8 @@ def entry_check_result(entry: Entry, config: Config) -> CheckResult:
                 fields["plugin_output"],
             )
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckResultError(f"new/{entry.name}: not a {entry.kind}: {error}") from error
-    raise CheckResultError(f"new/{entry.name}: unknown kind '{entry.kind}'")
+        raise CheckResultError(f"new/{clean(entry.name)}: not a {entry.kind}: {error}") from error
+    raise CheckResultError(f"new/{clean(entry.name)}: unknown kind {shown(entry.kind)}")
 
 
 def submit(entry: Entry, config_path: str | None = None) -> None:
@@ -123,18 +122,21 @@ def replay(config_path: str | None = None, on_delivered: Callable[[int], None] |
     Raises:
         TcpwrapAlertError: why something still waits; what was delivered before that is out of the spool.
     """
-    failure = None
+    failures: list[TcpwrapAlertError] = []
     for path in find_spool_dirs(config_path):
         spool = Spool(path)
         try:
             spool.drop_root()
             spool.leader.remove_if_stale()
+        except TcpwrapAlertError as error:
+            failures.append(error)  # told at the end: it holds nothing up
+        try:
             if not spool.is_empty():
                 drain(spool, config_path, on_delivered)
         except TcpwrapAlertError as error:
-            failure = failure or error
-    if failure:
-        raise failure
+            failures.append(error)
+    if failures:
+        raise failures[-1]
 
 
 def lead(spool: Spool, config_path: str | None = None) -> None:
@@ -162,38 +164,65 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
         SpoolBusy: somebody else has held the lock for longer than one connection may take.
         TcpwrapAlertError: why the rest still waits; it is on disk, and `queue` shows the same reason.
     """
+    batch = _Batch()
     try:
         config = load_config(config_path)
         config.require_server()
         with spool.lock(config.monitor.timeout_s + 1):
-            delivered = _drain_locked(spool, config, on_delivered)
+            delivered = _drain_locked(spool, config, batch, on_delivered)
             spool.forget_last_error()
         return delivered
     except TcpwrapAlertError as error:
-        spool.defer(str(error))
-        error.is_deferral = True
+        error.deferred = 1
+        try:
+            error.deferred = spool.defer(
+                str(error), max(batch.size // 2, 1) if isinstance(error, VerdictUnknown) else 0
+            )
+        except SpoolError as second:
+            tell(str(second))  # what the caller has to hear is the first
         raise
 
 
-def _drain_locked(spool: Spool, config: Config, on_delivered: Callable[[int], None] | None) -> int:
+class _Batch:
+    """How many results the next connection takes.
+
+    A slow line must be able to take a batch within the deadline, or it would be sent again and again: after a deadline
+    that came too early the next run begins with half as many, and only a quick success doubles the number.
+    """
+
+    def __init__(self) -> None:
+        self.size = FIRST_BATCH
+        self._started = 0.0
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    def succeeded(self, config: Config, limit: int) -> None:
+        if time.monotonic() - self._started < config.monitor.timeout_s / 4:
+            self.size = min(self.size * 2, limit)
+
+
+def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Callable[[int], None] | None) -> int:
     from .transports import nsca as transport  # a socket is loaded only when there is something to send
 
+    spool.check_removable()
     limit = transport.max_batch(config)
-    size = min(FIRST_BATCH, limit)
+    batch.size = min(spool.last_error().first_batch or FIRST_BATCH, limit)
     faults: dict[str, SpoolError] = {}
     delivered = delivered_before = 0
     while True:
         names = [name for name in spool.scan() if name not in faults]
         while names:
-            batch, names = names[:size], names[size:]
-            results = _read_batch(spool, config, batch, faults)
+            results = _read_batch(spool, config, names[: batch.size], faults)
+            names = names[batch.size :]
             if not results:
                 continue
+            batch.start()
             transport.deliver(config, list(results.values()))
             # The monitor has them. A failure from here on can only deliver twice, never lose.
-            spool.remove(list(results))
+            batch.succeeded(config, limit)
+            _remove_delivered(spool, results, faults)
             delivered += len(results)
-            size = min(size * 2, limit)
             if on_delivered:
                 on_delivered(len(results))
         if delivered == delivered_before:
@@ -202,6 +231,14 @@ def _drain_locked(spool: Spool, config: Config, on_delivered: Callable[[int], No
     for error in faults.values():
         raise error
     return delivered
+
+
+def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]) -> None:
+    for name in names:
+        try:
+            spool.remove(name)
+        except SpoolError as error:
+            faults[name] = error
 
 
 def _read_batch(
@@ -215,11 +252,19 @@ def _read_batch(
             if entry is not None:
                 results[name] = _dated_if_late(entry_check_result(entry, config), entry.enqueued_at_ns / 1e9)
         except (QueueFileCorrupt, CheckResultError) as error:
-            target = spool.set_aside(name)
-            tell(f"{error}; moved to {target}, nothing was sent")
+            _set_aside(spool, name, error, faults)
         except SpoolError as error:
             faults[name] = error
     return results
+
+
+def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, SpoolError]) -> None:
+    try:
+        target = spool.set_aside(name)
+    except SpoolError as error:
+        faults[name] = error
+    else:
+        tell(f"{reason}; moved to {target}, nothing was sent")
 
 
 def _dated_if_late(result: CheckResult, enqueued_at_s: float) -> CheckResult:
@@ -232,9 +277,10 @@ def _drain_with_pauses(spool: Spool, config_path: str | None) -> int:
     for attempt, pause_s in enumerate((*PAUSES_S, 0)):
         try:
             return drain(spool, config_path)
+        except SpoolError:
+            raise  # a fault of the disk does not pass, and must not keep what comes next waiting
         except TcpwrapAlertError as error:
             if not pause_s:
-                tell(error.line)
                 raise
             if attempt == 0:
                 tell(f"{error}; kept in the spool, trying again for five minutes")
@@ -269,7 +315,7 @@ def _send_directly(entry: Entry, error: SpoolError, config_path: str | None) -> 
         config = load_config(config_path)
         config.require_server()
         transport.deliver(config, [entry_check_result(entry, config)])
-    except TcpwrapAlertError as second:
+    except (Exception, SystemExit) as second:
         what = " ".join(f"{field}={shown(value)}" for field, value in entry.fields.items())
         tell(f"{error}; {second}; lost: {entry.kind} {what}")
         raise SpoolError(f"{error}; and sending it directly failed: {second}") from second

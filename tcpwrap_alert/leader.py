@@ -3,7 +3,8 @@
     leader   exists while a forwarder is responsible for what waits, even while it pauses because the monitor is down.
              A drop makes it with noclobber and becomes the forwarder, which then locks it. Without a lock it is of a
              forwarder that is starting, or of one that was killed.
-    lock     is held by whoever sends, be it the leader, a replay or a person's command.
+    the spool directory itself is locked by whoever sends, be it the leader, a replay or a person's command. So sending
+             needs no file of its own, not even on a full disk.
 
 Whoever removes `leader` holds its lock, so nobody removes a `leader` that somebody else has just made.
 """
@@ -22,7 +23,7 @@ POLL_S = 0.05
 
 
 class SendLock:
-    """A context that holds the lock at `path`; entering it raises SpoolBusy if it stays taken for `wait_s` seconds."""
+    """A context that holds the lock on a directory; entering it raises SpoolBusy if that stays taken for `wait_s` s."""
 
     def __init__(self, path: str, wait_s: float) -> None:
         self._path = path
@@ -30,7 +31,7 @@ class SendLock:
 
     def __enter__(self) -> None:
         with NamingFailure("lock", self._path):
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         deadline = time.monotonic() + self._wait_s
         while not try_flock(self._fd):
             if time.monotonic() >= deadline:
@@ -61,7 +62,7 @@ class Leader:
         with NamingFailure("lead", self._path):
             while True:
                 try:
-                    fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                    fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
                 except FileNotFoundError:
                     try:
                         os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))

@@ -43,6 +43,8 @@ def decode_entry(data: bytes, name: str, enqueued_at_ns: int) -> Entry:
     """Return the entry in a queue file's bytes, or raise ValueError with what is wrong with them."""
     if len(data) > MAX_QUEUE_FILE_BYTES:
         raise ValueError(f"longer than {MAX_QUEUE_FILE_BYTES} bytes, not a queue file")
+    if not data:
+        raise ValueError("empty: the disk was full, and the alert was sent directly or is in syslog")
     header, *lines = data.split(LINE_END)
     if lines[-2:] != [END_MARK, b""]:
         raise ValueError("no end mark, the write was cut short")

@@ -31,6 +31,7 @@ exit status: 0 delivered, 75 kept in the spool, 77 refused by the monitor and ke
 
 def tcpwrap_alert() -> int:
     """Run `tcpwrap-alert`; return its exit status."""
+    os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
@@ -43,22 +44,28 @@ def tcpwrap_alert() -> int:
 
 def submit_check_result() -> int:
     """Run `submit_check_result`; return its exit status."""
+    os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
         print(SUBMIT_USAGE, end="")
         return 0
     try:
         result = parse_check_result(arguments)
-        warning = config_warning()
-        if warning:
-            print(f"submit_check_result: {warning}", file=sys.stderr)
+        _complain(config_warning())
         from .forward import check_result_entry, submit
 
         submit(check_result_entry(result))
     except TcpwrapAlertError as error:
-        print(f"submit_check_result: {error.line}", file=sys.stderr)
+        _complain(error.line)
         return error.exit_status
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _complain(text: str) -> None:
+    if text and sys.stderr:  # None if descriptor 2 is closed; print would take stdout instead
+        print(f"submit_check_result: {text}", file=sys.stderr)
 
 
 def forward(arguments: list[str]) -> int:
@@ -67,20 +74,21 @@ def forward(arguments: list[str]) -> int:
     Args:
         arguments: the spool directory; after it client, daemon, address and user, if the drop could not write them.
     """
-    spool_dir, *denied = [os.path.abspath(arguments[0]), *arguments[1:]]
     _detach()
     from .denial import Denial
     from .forward import denial_entry, drop, lead
     from .system_log import tell
 
     try:
+        spool_dir, *denied = arguments
         if denied:
             client, daemon, address, user = denied
             drop(denial_entry(Denial(daemon, client, address, user)))
         else:
             lead(Spool(spool_dir))
     except TcpwrapAlertError as error:
-        return error.exit_status  # `forward.py` has told syslog
+        tell(error.line)
+        return error.exit_status
     except Exception as error:
         tell(f"bug: {type(error).__name__}: {error}; what waits stays in the spool")
         return 70
@@ -88,19 +96,22 @@ def forward(arguments: list[str]) -> int:
 
 
 def _detach() -> None:
-    """Leave the session of the daemon that denied, and every descriptor but 0-2, which the drop has redirected."""
+    """Leave the session of the daemon that denied, and every descriptor that it may have left us."""
     descriptors = [int(name) for name in os.listdir("/proc/self/fd")] if os.path.isdir("/proc/self/fd") else range(256)
     for fd in descriptors:
-        if fd > 2:
-            try:
-                os.close(fd)
-            except OSError:
-                pass
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+    for _ in range(3):
+        try:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: 0, 1, 2
+        except OSError:
+            pass
     try:
         os.setsid()
     except OSError:
         pass  # we lead a process group already, as from an interactive shell
-    os.chdir("/")
     import signal
 
     # An orderly end lets go of leadership, so that the first denial after a reboot finds no stale leader.

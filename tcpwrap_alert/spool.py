@@ -4,8 +4,7 @@ Theory of operation. The spool directory holds
 
     new/        queue files that wait, one entry each
     corrupt/    queue files that were cut short or are not ours, moved here and never deleted
-    leader      who forwards, and
-    lock        who sends right now: see leader.py
+    leader      exists while somebody forwards: see leader.py
     last_error  why the last delivery failed; gone as soon as one succeeds
 
 The name of the directory is the state of a queue file (queue_file.py) and a transition is one rename. Files are taken
@@ -27,13 +26,25 @@ import os
 import stat
 import time
 
-from .errors import QueueFileCorrupt
+from .check_result import clean
+from .errors import QueueFileCorrupt, SpoolError
 from .files import NamingFailure, fsync_path, make_directory, read_file, write_all
 from .leader import Leader, SendLock
 from .queue_file import MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
 
 # A file without its end mark may still be in the hands of its writer.
 WRITING_GRACE_S = 60.0
+
+
+class LastError:
+    """Why the last delivery failed, when (s since the epoch), and with how many results to begin next (0: as ever)."""
+
+    __slots__ = ("at_s", "first_batch", "reason")
+
+    def __init__(self, reason: str, at_s: float, first_batch: int) -> None:
+        self.reason = reason
+        self.at_s = at_s
+        self.first_batch = first_batch
 
 
 class Spool:
@@ -44,7 +55,6 @@ class Spool:
         self.new = os.path.join(path, "new")
         self.corrupt = os.path.join(path, "corrupt")
         self.leader = Leader(os.path.join(path, "leader"))
-        self._lock = os.path.join(path, "lock")
         self._last_error = os.path.join(path, "last_error")
 
     def enqueue(self, entry: Entry) -> str:
@@ -54,6 +64,8 @@ class Spool:
         with NamingFailure("write", path):
             make_directory(self.path)
             make_directory(self.new)
+            if os.path.islink(self.new):
+                raise OSError(errno.ELOOP, "it is a link")
             # The directory guards the file: whoever may enter the spool is its owner, and must be able to read it.
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             try:
@@ -75,13 +87,15 @@ class Spool:
                 with os.scandir(self.new) as directory:
                     for item in directory:
                         try:
-                            found.append((item.stat(follow_symlinks=False).st_mtime_ns, item.name))
+                            enqueued_at_ns = item.stat(follow_symlinks=False).st_mtime_ns
+                            # By length first: process number 999 came before 1000.
+                            found.append((enqueued_at_ns, len(item.name), item.name))
                         except FileNotFoundError:
                             pass
             except FileNotFoundError:
                 return []
         found.sort()
-        return [name for _, name in found]
+        return [name for _, _, name in found]
 
     def is_empty(self) -> bool:
         """Say whether nothing waits, without reading more than one name."""
@@ -115,23 +129,27 @@ class Spool:
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENXIO):
                     raise
-                raise QueueFileCorrupt(f"new/{name}: not a regular file") from error
+                raise QueueFileCorrupt(f"new/{clean(name)}: not a regular file") from error
         try:
             return decode_entry(data, name, status.st_mtime_ns)
         except ValueError as error:
             if stat.S_ISREG(status.st_mode) and abs(time.time() - status.st_mtime) < WRITING_GRACE_S:
                 return None
-            raise QueueFileCorrupt(f"new/{name}: {error}") from None
+            raise QueueFileCorrupt(f"new/{clean(name)}: {error}") from None
 
-    def remove(self, names: list[str]) -> None:
-        """Delete delivered queue files; called only with what the transport reported accepted (P3)."""
-        for name in names:
-            path = os.path.join(self.new, name)
-            with NamingFailure("remove delivered", path):
-                try:
-                    os.unlink(path)
-                except FileNotFoundError:
-                    pass
+    def check_removable(self) -> None:
+        """Raise SpoolError if delivered files could not be removed: they would be sent again and again."""
+        if os.path.isdir(self.new) and not os.access(self.new, os.W_OK):
+            raise SpoolError(f"{self.new}: cannot be written, so nothing is sent from it; it would be sent for ever")
+
+    def remove(self, name: str) -> None:
+        """Delete a delivered queue file; called only with what the transport reported accepted (P3)."""
+        path = os.path.join(self.new, name)
+        with NamingFailure("remove delivered", path):
+            try:
+                os.unlink(path)
+            except FileNotFoundError:
+                pass
 
     def set_aside(self, name: str) -> str:
         """Move new/`name` to corrupt/ under a name that is free there, and return that path (P4)."""
@@ -143,21 +161,21 @@ class Spool:
         return target
 
     def count_set_aside(self) -> int:
-        """Return how many queue files were set aside."""
-        with NamingFailure("scan", self.corrupt):
-            try:
-                return len(os.listdir(self.corrupt))
-            except FileNotFoundError:
-                return 0
+        """Return how many queue files were set aside, as far as one can tell."""
+        try:
+            return len(os.listdir(self.corrupt))
+        except OSError:
+            return 0
 
-    def defer(self, reason: str) -> None:
-        """Leave what waits in new/, on disk, and note `reason` for `last_error`.
+    def defer(self, reason: str, first_batch: int = 0) -> int:
+        """Leave what waits in new/, on disk, note `reason` and `first_batch` for `last_error`; return how many wait.
 
         Only files younger than the last note are synced: the older ones were synced when that was written.
         """
-        _, synced_until_s = self.last_error()
+        synced_until_s = self.last_error().at_s
         scanned_at_s = time.time()
-        for name in self.scan():
+        names = self.scan()
+        for name in names:
             path = os.path.join(self.new, name)
             with NamingFailure("sync", path):
                 try:
@@ -168,24 +186,32 @@ class Spool:
                     pass
         with NamingFailure("sync", self.new):
             fsync_path(self.new)
+        self._note(f"{reason}\n{first_batch}\n", scanned_at_s)
+        return len(names)
+
+    def _note(self, text: str, at_s: float) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            fd = os.open(self._last_error, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644)
+            fd = os.open(self._last_error, flags, 0o644)
             try:
-                write_all(fd, reason.encode(errors="replace") + b"\n")
-                os.utime(fd, (scanned_at_s, scanned_at_s))
+                write_all(fd, text.encode(errors="replace"))
+                os.utime(fd, (at_s, at_s))
             finally:
                 os.close(fd)
         except OSError:
             pass  # a full disk must not hide the reason itself, which the caller reports
 
-    def last_error(self) -> tuple[str, float]:
-        """Return why the last delivery failed and when (s since the epoch); `("", 0.0)` if it did not."""
+    def last_error(self) -> LastError:
+        """Return why and when the last delivery failed; with an empty reason if it did not."""
         with NamingFailure("read", self._last_error):
             try:
                 data, status = read_file(self._last_error, MAX_QUEUE_FILE_BYTES)
             except FileNotFoundError:
-                return "", 0.0
-        return data.decode(errors="replace").strip(), status.st_mtime
+                return LastError("", 0.0, 0)
+        reason, _, rest = data.decode(errors="replace").partition("\n")
+        number = rest.strip()
+        first_batch = int(number) if number.isdecimal() and len(number) < 10 else 0
+        return LastError(reason, status.st_mtime, first_batch)
 
     def forget_last_error(self) -> None:
         """Note that a delivery succeeded."""
@@ -197,7 +223,7 @@ class Spool:
 
     def lock(self, wait_s: float) -> SendLock:
         """Return a context that holds the lock for sending; entering it raises SpoolBusy after `wait_s` seconds."""
-        return SendLock(self._lock, wait_s)
+        return SendLock(self.path, wait_s)
 
     def drop_root(self) -> None:
         """As root, become the owner of the spool directory for good, without supplementary groups (P10)."""
@@ -208,7 +234,11 @@ class Spool:
                 owner = os.stat(self.path)
             except FileNotFoundError:
                 return
-            if owner.st_uid != 0:
+            if owner.st_uid == 0:
+                return
+            try:
                 os.setgroups([])
                 os.setgid(owner.st_gid)
                 os.setuid(owner.st_uid)
+            except PermissionError:
+                pass  # a root without the capability to be anybody else, as in a container

@@ -10,6 +10,8 @@ import os
 import socket
 import time
 
+from .check_result import clean
+
 SOCKETS = ("/dev/log", "/var/run/syslog", "/var/run/log")
 DAEMON_WARNING = 3 * 8 + 4  # RFC 3164, section 4.1.1
 
@@ -17,7 +19,7 @@ DAEMON_WARNING = 3 * 8 + 4  # RFC 3164, section 4.1.1
 def tell(text: str) -> None:
     """Send `text` to the local syslog, as a warning of facility daemon."""
     stamp = time.strftime("%b %e %H:%M:%S")
-    line = f"<{DAEMON_WARNING}>{stamp} tcpwrap-alert[{os.getpid()}]: {text}".encode(errors="replace")
+    line = f"<{DAEMON_WARNING}>{stamp} tcpwrap-alert[{os.getpid()}]: {clean(text)}".encode(errors="replace")
     for path in SOCKETS:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 
+from .check_result import clean, format_time
 from .config import Config, find_spool_dirs, load_config
 from .errors import CheckResultError, ConfigError, QueueFileCorrupt
 from .forward import entry_check_result
@@ -36,12 +36,13 @@ def list_waiting(config_path: str | None = None) -> list[dict[str, Any]]:
     rows = []
     for path in find_spool_dirs(config_path):
         spool = Spool(path)
-        reason, failed_at_s = spool.last_error()
+        spool.drop_root()
+        last_error = spool.last_error()
         for name in spool.scan():
-            row = _maybe_row(spool, name, config, failed_at_s)
+            row = _maybe_row(spool, name, config, last_error.at_s)
             if row is not None:
                 row["monitor"] = str(config.monitor) if config.monitor.host else None
-                row["why"] = row["why"] or config_error or reason
+                row["why"] = row["why"] or config_error or last_error.reason
                 rows.append(row)
     return rows
 
@@ -61,7 +62,7 @@ def _maybe_row(spool: Spool, name: str, config: Config, failed_at_s: float) -> d
     row = dict.fromkeys(
         ("queue_file", "since", "monitor", "host_name", "service_description", "return_code", "plugin_output", "why")
     )
-    row["queue_file"] = os.path.join(spool.new, name)
+    row["queue_file"] = clean(os.path.join(spool.new, name))
     try:
         entry = spool.maybe_read(name)
         if entry is None:
@@ -72,7 +73,7 @@ def _maybe_row(spool: Spool, name: str, config: Config, failed_at_s: float) -> d
     since_s = entry.enqueued_at_ns / 1e9
     return {
         **row,
-        "since": time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(since_s)),
+        "since": format_time(since_s),
         "host_name": result.host_name,
         "service_description": result.service_description,
         "return_code": result.return_code,

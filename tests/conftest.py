@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -33,7 +32,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
-    _end_forwarders()
+    namespaces.end_processes("tcpwrap-alert forward")  # they have become our children: see namespaces.enter
 
 
 @pytest.fixture
@@ -101,10 +100,3 @@ def start_nsca(peer: Callable[[str], str], isolated: None, tmp_path: Path) -> It
     yield start
     for daemon in daemons:
         daemon.stop()
-
-
-def _end_forwarders() -> None:
-    """End the forwarders that this test started; they have become our children (see namespaces.enter)."""
-    for pid in namespaces.processes("tcpwrap-alert forward"):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)

@@ -7,7 +7,6 @@ them cannot hide in the other. A *behaviour* is a function that is called with e
 from __future__ import annotations
 
 import contextlib
-import errno
 import socket
 import struct
 import threading
@@ -169,8 +168,8 @@ class FakeDaemon:
         while True:
             try:
                 sock, _ = self._listener.accept()
-            except OSError as error:
-                assert error.errno == errno.EINVAL, error  # shut down
+            except OSError:
+                assert self.stopping.is_set()
                 return
             connection = Connection(self, sock)
             self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
@@ -260,6 +259,12 @@ def closes(connection: Connection) -> None:
 
 def resets(connection: Connection) -> None:
     """Close with a reset."""
+    connection.reset()
+
+
+def resets_soon(connection: Connection) -> None:
+    """Close with a reset, when the client's connect() has returned."""
+    connection.is_over_after(0.05)
     connection.reset()
 
 

@@ -5,8 +5,10 @@ What tests mount, which ports they use and what they write to syslog then exists
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -33,10 +35,10 @@ def enter() -> None:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) != 0:
         return
-    _run("mount", "--make-rprivate", "/")
-    _run("ip", "link", "set", "lo", "up")
+    run("mount", "--make-rprivate", "/")
+    run("ip", "link", "set", "lo", "up")
     for address in OWN_ADDRESSES:
-        _run("ip", "address", "add", address, "dev", "lo")
+        run("ip", "address", "add", address, "dev", "lo")
     Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
     # A syslog that nobody reads blocks whoever writes to it, after ten messages.
     threading.Thread(target=_collect_log, args=(_private_dev(),), daemon=True).start()
@@ -53,17 +55,17 @@ def bind_over(path: str, content: str) -> None:
     with tempfile.NamedTemporaryFile("w", delete=False) as file:
         file.write(content)
     os.chmod(file.name, 0o644)
-    _run("mount", "--bind", file.name, path)
+    run("mount", "--bind", file.name, path)
 
 
 def mount_tmpfs(path: str, options: str = "mode=755") -> None:
     """Let the directory `path` be empty, for this process and its children until `unbind`."""
-    _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path)
+    run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path)
 
 
 def unbind(path: str) -> None:
     """Undo `bind_over` or `mount_tmpfs`."""
-    _run("umount", path)
+    run("umount", path)
 
 
 def processes(words: str) -> list[int]:
@@ -79,6 +81,14 @@ def processes(words: str) -> list[int]:
     return found
 
 
+def end_processes(words: str) -> None:
+    """Kill and reap the orphans, in our network namespace, whose command lines hold `words`."""
+    for pid in processes(words):
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
 def connections_accepted() -> int:
     """Return how many TCP connections were accepted in our network namespace so far."""
     names, values = [line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:4] == "Tcp:"]
@@ -87,25 +97,25 @@ def connections_accepted() -> int:
 
 def _private_dev() -> socket.socket:
     directory = tempfile.mkdtemp()
-    _run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
+    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
     for name in DEVICES:
         source = Path("/dev", name)
         if source.is_symlink():
             os.symlink(os.readlink(source), Path(directory, name))
         elif source.is_dir():
             Path(directory, name).mkdir()
-            _run("mount", "--bind", str(source), f"{directory}/{name}")
+            run("mount", "--bind", str(source), f"{directory}/{name}")
         elif source.exists():
             Path(directory, name).touch()
-            _run("mount", "--bind", str(source), f"{directory}/{name}")
+            run("mount", "--bind", str(source), f"{directory}/{name}")
     os.symlink("pts/ptmx", Path(directory, "ptmx"))
     log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log_socket.bind(f"{directory}/log")
     os.chmod(f"{directory}/log", 0o666)
-    _run("mount", "--move", directory, "/dev")
+    run("mount", "--move", directory, "/dev")
     os.rmdir(directory)
     return log_socket
 
 
-def _run(*argv: str) -> None:
+def run(*argv: str) -> None:
     subprocess.run(argv, check=True, capture_output=True)

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import namespaces
+
 LINE = re.compile(r"\[(\d+)\] PROCESS_(?:SERVICE|HOST)_CHECK_RESULT;(.*)", re.DOTALL)
 DEADLINE_S = 20.0
 
@@ -65,6 +67,7 @@ class NscaDaemon:
             self._process.kill()  # on SIGTERM it first waits for one more connection
             self._process.wait()
             self._process = None
+            namespaces.end_processes(str(self.config))  # its children, one per connection that is still open
 
     def lines(self) -> list[str]:
         """Return the lines of the command file, as Nagios would read them."""

@@ -20,6 +20,7 @@ so a conversation may take two seconds; a batch pays that once.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -28,7 +29,7 @@ import sys
 import termios
 import time
 
-from ..errors import ConnectError, DeliveryError, ProtocolError, RefusedError
+from ..errors import ConnectError, DeliveryError, ProtocolError, RefusedError, VerdictUnknown
 from .cipher import make_encryptor
 from .packet import (
     DATA_PACKET_LENGTH,
@@ -53,6 +54,8 @@ EXTRA_BYTE = b"\0"
 PACKETS_PER_WRITE = 15  # just below 64 KiB
 MIN_ADDRESS_SHARE_S = 3.0
 
+RESETS = (errno.ECONNRESET, errno.EPIPE)
+
 
 def send_check_results(monitor: Monitor, results: Sequence[CheckResult]) -> str:
     """Send `results` over one connection and return the verdict, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
@@ -61,7 +64,8 @@ def send_check_results(monitor: Monitor, results: Sequence[CheckResult]) -> str:
         RefusedError: the daemon refused the packets. Nothing of the batch counts as delivered.
         ConnectError: no connection; nothing was sent.
         ProtocolError: the peer does not speak NSCA.
-        DeliveryError: the verdict is unknown; sending again may deliver twice.
+        VerdictUnknown: the deadline came after packets had been sent; sending again may deliver twice.
+        DeliveryError: any other failure of the connection.
         ValueError: more than one result in the 2.7 layout, or a method that is not available.
     """
     if monitor.legacy_2_7_mode and len(results) > 1:
@@ -77,17 +81,17 @@ def send_check_results(monitor: Monitor, results: Sequence[CheckResult]) -> str:
         try:
             conversation.send(packets)
             conversation.wait_for_end()
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except DeliveryError:
+            raise
+        except socket.timeout as error:
+            what = f"no verdict within {monitor.timeout_s:g} s; it may or may not have taken the packets"
+            raise VerdictUnknown(f"{monitor}: {what}") from error
+        except OSError as error:
+            if error.errno not in RESETS:
+                raise DeliveryError(f"{monitor}: {error.strerror or error}") from error
             if conversation.bytes_sent < length:
                 raise DeliveryError(f"{monitor}: connection reset before a packet was sent") from error
             raise RefusedError(_refusal(monitor)) from error
-        except socket.timeout as error:
-            what = f"no verdict within {monitor.timeout_s:g} s; it may or may not have taken the packets"
-            raise DeliveryError(f"{monitor}: {what}") from error
-        except DeliveryError:
-            raise
-        except OSError as error:
-            raise DeliveryError(f"{monitor}: {error.strerror or error}") from error
     return SENT_NOT_KNOWN if monitor.legacy_2_7_mode else ACCEPTED
 
 
@@ -126,7 +130,12 @@ class _Conversation:
         if not self._monitor.legacy_2_7_mode:
             waiting.append(EXTRA_BYTE)
         self._write(b"".join(waiting))
-        self._sock.shutdown(socket.SHUT_WR)
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+            # The connection has ended already, and wait_for_end finds out how.
 
     def wait_for_end(self) -> None:
         """Return when the peer has taken everything and closed; ConnectionResetError if it closed without."""
@@ -135,7 +144,7 @@ class _Conversation:
             raise ProtocolError(f"{self._monitor}: answered the packets, which NSCA daemons never do")
         reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if reset or (not self._monitor.legacy_2_7_mode and _unacknowledged(self._sock)):
-            raise ConnectionResetError(reset, "closed with bytes unread")
+            raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -157,7 +166,8 @@ def _open(monitor: Monitor, deadline: float) -> tuple[socket.socket, bytes, int]
             return _open_address(monitor, (family, kind, protocol), address, time.monotonic() + share_s)
         except DeliveryError as error:
             if left == 1 or time.monotonic() >= deadline:
-                tried = f" (the last of {len(addresses)} addresses: {address[0]})" if len(addresses) > 1 else ""
+                number = len(addresses) - left + 1
+                tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
                 raise type(error)(f"{monitor}: {error}{tried}") from error
     raise ConnectError(f"{monitor}: the name has no address")
 
@@ -167,7 +177,10 @@ def _open_address(
 ) -> tuple[socket.socket, bytes, int]:
     """Connect to one address and read its init packet; errors come without the monitor's name."""
     within = f"within {monitor.timeout_s:g} s"
-    sock = socket.socket(*kind)
+    try:
+        sock = socket.socket(*kind)
+    except OSError as error:  # a family that this host does not have
+        raise ConnectError((error.strerror or str(error)).lower()) from error
     try:
         try:
             sock.settimeout(_remaining(deadline))
@@ -221,7 +234,10 @@ def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
             outcome.append(error)
 
     thread = threading.Thread(target=look_up, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # the limit of processes is reached
+        raise ConnectError(f"{monitor}: cannot look the name up: {error}") from error
     thread.join(_remaining(deadline))
     if not outcome:
         raise ConnectError(f"{monitor}: the name did not resolve within {monitor.timeout_s:g} s")
@@ -247,9 +263,13 @@ def _unacknowledged(sock: socket.socket) -> int:
 
 
 def _refusal(monitor: Monitor) -> str:
-    causes = ["wrong password", f"wrong encryption_method ({monitor.encryption_method})"]
+    causes = [
+        "wrong password" if monitor.password else "no password is set",
+        f"wrong encryption_method ({monitor.encryption_method})",
+    ]
     if monitor.password != monitor.password.strip():
         causes.append("blanks around the password, which belong to it")
+    causes.append("a daemon that was stopped meanwhile")
     if not monitor.legacy_2_7_mode:
         causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
     return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"

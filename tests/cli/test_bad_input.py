@@ -139,7 +139,7 @@ def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_p
         ("encryption_method=99", "encryption_method 99 does not exist; known: 0 none, 1 XOR, 2 DES, "),
         ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
         ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),
-        ("server", "'server' is not of the form key=value"),
+        ("server", "not of the form key=value"),
         ("port=0", "port 0 is not between 1 and 65535"),
     ],
 )
@@ -157,7 +157,7 @@ def test_an_unreadable_configuration_keeps_the_result(run, command, tmp_path, wa
     (tmp_path / "send_nsca.cfg").mkdir()
     done = run(*command, *DENIAL)
     assert done.returncode == 78
-    assert "cannot read the configuration: Is a directory" in one_line(done.stderr)
+    assert "cannot read the configuration: not a regular file" in one_line(done.stderr)
     assert len(waiting()) == 1
 
 

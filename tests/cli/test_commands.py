@@ -185,7 +185,7 @@ def test_listen_on_a_port_in_use_is_one_line(run, listen):
     _, port = listen()
     done = run("tcpwrap-alert", "listen", "--port", str(port))
     assert done.returncode == 1
-    assert done.stderr == f"Error: 127.0.0.1:{port}: cannot listen: Address already in use\n"
+    assert done.stderr == f"tcpwrap-alert: 127.0.0.1:{port}: cannot listen: Address already in use\n"
 
 
 def test_replay_of_nothing_needs_no_configuration(run, spool_dir):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -58,17 +59,24 @@ def installed(isolated, start_nsca, monkeypatch):
     namespaces.unbind("/var/spool")
 
 
-@pytest.fixture
-def inetd(peer, installed, tmp_path):
-    """Real inetd on port 2323, with tcpd before /bin/cat, in the environment that a boot gives it."""
-    config = tmp_path / "inetd.conf"
-    config.write_text(f"127.0.0.1:{PORT} stream tcp4 nowait.1000000 root {peer('tcpd')} /bin/cat\n")
+@contextlib.contextmanager
+def run_inetd(peer, config):
+    """Run real inetd, in the environment that a boot gives it."""
     process = subprocess.Popen([peer("inetd"), "-i", str(config)], env={"LANG": "C"}, cwd="/")
     pattern = re.compile(rf":{PORT:04X} 0+:0000 0A ")
     wait_for(lambda: pattern.search(Path("/proc/net/tcp").read_text()), "inetd does not listen")
-    yield process
+    yield
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def inetd(peer, installed, tmp_path):
+    """inetd on port 2323, with tcpd before /bin/cat, for root."""
+    config = tmp_path / "inetd.conf"
+    config.write_text(f"127.0.0.1:{PORT} stream tcp4 nowait.1000000 root {peer('tcpd')} /bin/cat\n")
+    with run_inetd(peer, config):
+        yield
 
 
 def denied_client(deadline_s=20):
@@ -156,3 +164,20 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
     assert descriptors == {"/dev/null", "/var/spool/tcpwrap-alert/leader"}
     for path in ("/var/spool/tcpwrap-alert/new/" + name for name in os.listdir("/var/spool/tcpwrap-alert/new")):
         os.unlink(path)
+
+
+def test_a_daemon_of_another_user_enqueues_by_its_group_and_replay_delivers(hosts_deny, installed, peer, tmp_path):
+    """P10: as README installs it: the group may add to new/, and no more."""
+    for path, mode in (("/var/spool/tcpwrap-alert", 0o710), ("/var/spool/tcpwrap-alert/new", 0o1730)):
+        os.chown(path, 1, 65534)
+        os.chmod(path, mode)
+    hosts_deny(EXAMPLE.read_text())
+    (tmp_path / "conf").write_text(f"127.0.0.1:{PORT} stream tcp4 nowait nobody {peer('tcpd')} /bin/cat\n")
+    with run_inetd(peer, tmp_path / "conf"):
+        assert denied_client()[0] == b""
+    (name,) = os.listdir("/var/spool/tcpwrap-alert/new")
+    assert os.stat(f"/var/spool/tcpwrap-alert/new/{name}").st_uid == 65534
+    assert not os.path.exists("/var/spool/tcpwrap-alert/leader")
+    subprocess.run(["tcpwrap-alert", "replay"], check=True)
+    assert installed.results() == ["firestorm;TCP Wrappers;2;Denied cat-127.0.0.1"]
+    assert os.listdir("/var/spool/tcpwrap-alert/new") == []

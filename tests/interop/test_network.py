@@ -15,6 +15,7 @@ import heapq
 import os
 import random
 import select
+import signal
 import socket
 import stat
 import struct
@@ -27,12 +28,11 @@ from typing import NamedTuple
 
 import namespaces
 import pytest
-from conftest import IN_CI
 from fake_daemon import FakeDaemon, closes, reads, resets
 from nsca_daemon import wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError
+from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError, VerdictUnknown
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
@@ -40,7 +40,7 @@ DAEMON_ADDRESS = "198.51.100.1"
 CLIENT_ADDRESS = "198.51.100.2"
 PASSWORD = "s3cret with a blank"
 TIMEOUT_S = 6.0
-FIN, SYN, RST = 0x01, 0x02, 0x04
+FIN, RST = 0x01, 0x04
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 TUN_NUMBER = os.makedev(10, 200)
 
@@ -69,14 +69,14 @@ class Line:
         self.segments = []
         self.namespace = os.open(f"/proc/{client_pid}/ns/net", os.O_RDONLY)
         self._daemon_end = self._open_tun("daemon0", DAEMON_ADDRESS, CLIENT_ADDRESS)
-        self._client_end = self.inside(self._open_tun, "client0", CLIENT_ADDRESS, DAEMON_ADDRESS).result()
+        self._client_end = self.inside(self._open_tun, "client0", CLIENT_ADDRESS, DAEMON_ADDRESS)
         self._thread = threading.Thread(target=self._carry)
         self._thread.start()
 
     def inside(self, function, *args):
-        """Call `function` in a thread that lives in the client's namespace; return its future."""
-        with ThreadPoolExecutor(1, initializer=enter_network, initargs=(self.namespace,)) as executor:
-            return executor.submit(function, *args)
+        """Call `function` in a thread that lives in the client's namespace."""
+        with ThreadPoolExecutor(1, initializer=enter_network, initargs=(self.namespace,)) as pool:
+            return pool.submit(function, *args).result()
 
     def stop(self):
         os.write(self._waker, b"x")
@@ -157,6 +157,19 @@ def losing(condition, times=10**6):
     return fate
 
 
+@pytest.fixture(autouse=True)
+def no_child_of_a_daemon_is_left(tmp_path):
+    """End what nsca forks for each connection: behind a line that is gone it would wait for ever.
+
+    They have become our children (see namespaces.enter). The configuration in its command line tells whose it is.
+    """
+    yield
+    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        if str(tmp_path).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(int(pid), signal.SIGKILL)
+            os.waitpid(int(pid), 0)
+
+
 @pytest.fixture
 def tun_path(isolated, tmp_path):
     """The TUN device, of our own, because the private /dev has none."""
@@ -166,7 +179,7 @@ def tun_path(isolated, tmp_path):
         os.close(os.open(path, os.O_RDWR))
     except OSError as error:
         message = f"no TUN device: {error.strerror}"
-        pytest.fail(message) if IN_CI else pytest.skip(message)
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return path
 
 
@@ -200,7 +213,7 @@ def converse_with(start_nsca):
 
     def converse(line, count=1, method=1, timeout_s=TIMEOUT_S, **changes):
         daemon = start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD)
-        verdict, took_s = line.inside(verdict_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count).result()
+        verdict, took_s = line.inside(verdict_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count)
         return verdict, took_s, daemon.results()
 
     return converse
@@ -233,9 +246,7 @@ def verdict_of(monitor, count):
 
 LINES = {
     "plain, 1500": (1500, lambda: plain),
-    "plain, 576": (576, lambda: plain),
     "plain, extra byte alone": (ALONE_MTU, lambda: plain),
-    "50 ms, 1500": (1500, lambda: bad(0.05)),
     "50 ms, 5 % lost, 1500": (1500, lambda: bad(0.05, loss=0.05)),
     "50 ms, 5 % lost, 576": (576, lambda: bad(0.05, loss=0.05)),
     "20 ms, 2 % lost, overtaking, extra byte alone": (ALONE_MTU, lambda: bad(0.02, loss=0.02, jitter_s=0.02)),
@@ -278,7 +289,7 @@ def find_problem(conversation, told):
     elif type(verdict) is RefusedError:
         fits = arrived == expected == []
     else:
-        fits = took_s >= TIMEOUT_S and arrived in (expected, [])
+        fits = took_s >= TIMEOUT_S and arrived == expected[: len(arrived)]
     return None if fits else (conversation, repr(verdict), took_s, arrived)
 
 
@@ -298,90 +309,77 @@ def is_end_by_daemon(segment):
     return not segment.from_client and bool(segment.flags & FIN)
 
 
-def is_from_daemon(segment):
-    return not segment.from_client
-
-
 def is_data_of_client(segment):
     return segment.from_client and segment.length > 0
 
 
-@pytest.mark.parametrize("method", [1, 14])
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(("method", "count"), [(1, 1), (14, 3)])
 def test_a_refusal_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with, method, count):
     """The daemon has read all it has and closes cleanly: the end of file comes first, the reset after it."""
-    line = connect_by(ALONE_MTU, holding(1.5, has_end_of_client))
+    line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
     verdict, took_s, arrived = converse_with(line, count, method, password=b"wrong")
     assert type(verdict) is RefusedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
 
-def test_the_extra_byte_was_alone_in_its_segment(connect_by, converse_with):
-    line = connect_by(ALONE_MTU)
-    converse_with(line)
-    assert [segment.length for segment in line.segments if has_end_of_client(segment)] == [1]
-
-
-@pytest.mark.parametrize("method", [1, 14])
-@pytest.mark.parametrize("count", [1, 3])
-def test_acceptance_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with, method, count):
-    line = connect_by(ALONE_MTU, holding(1.5, has_end_of_client))
-    verdict, _, arrived = converse_with(line, count, method)
+def test_acceptance_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with):
+    line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
+    verdict, _, arrived = converse_with(line, 3, method=14)
+    assert {segment.length for segment in line.segments if has_end_of_client(segment)} == {1}
     assert verdict == ACCEPTED
-    assert arrived == expected_results(count)
+    assert arrived == expected_results(3)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_lost_extra_byte_is_sent_again(connect_by, converse_with, count):
-    line = connect_by(ALONE_MTU, losing(has_end_of_client, times=1))
-    verdict, _, arrived = converse_with(line, count)
-    assert verdict == ACCEPTED
-    assert arrived == expected_results(count)
-
-
-@pytest.mark.parametrize("condition", [is_end_by_daemon, is_data_of_client])
-def test_a_lost_end_or_segment_does_not_change_acceptance(connect_by, converse_with, condition):
-    line = connect_by(576, losing(condition, times=1))
+@pytest.mark.parametrize("condition", [has_end_of_client, is_end_by_daemon, is_data_of_client])
+def test_a_lost_segment_does_not_change_acceptance(connect_by, converse_with, condition):
+    line = connect_by(ALONE_MTU, losing(condition, times=1))
     verdict, _, arrived = converse_with(line, 3)
     assert verdict == ACCEPTED
     assert arrived == expected_results(3)
 
 
-@pytest.mark.parametrize("mtu", [576, ALONE_MTU, 1500])
-@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize(("mtu", "count"), [(576, 50), (ALONE_MTU, 1)])
 def test_a_refusal_whose_resets_are_all_lost_is_never_acceptance(connect_by, converse_with, mtu, count):
     line = connect_by(mtu, losing(is_reset_by_daemon))
-    verdict, took_s, arrived = converse_with(line, count, timeout_s=2.5, password=b"wrong")
-    assert type(verdict) is RefusedError or (type(verdict) is DeliveryError and took_s >= 2.5)
+    verdict, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
+    wait_for(lambda: any(map(is_reset_by_daemon, line.segments)), "no reset to lose")
+    assert type(verdict) is RefusedError or (type(verdict) is VerdictUnknown and took_s >= 1.6)
     assert arrived == []
 
 
 def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
-    line = connect_by(ALONE_MTU, holding(1.0, is_reset_by_daemon))
+    line = connect_by(ALONE_MTU, holding(0.5, is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, 3, password=b"wrong")
     assert type(verdict) is RefusedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
 
-def test_a_line_that_dies_during_the_packets_is_not_known(connect_by, converse_with):
-    """The daemon may take them all, and its end never comes."""
-    line = connect_by(1500, losing(lambda segment: not segment.from_client and bool(segment.flags & (FIN | RST))))
-    verdict, took_s, arrived = converse_with(line, 3, timeout_s=3.0)
-    assert type(verdict) is DeliveryError
-    assert "no verdict within 3 s" in str(verdict)
-    assert took_s >= 3.0
+def test_a_line_that_dies_before_the_daemons_end_is_not_known(connect_by, converse_with):
+    line = connect_by(1500, losing(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment)))
+    verdict, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
+    assert type(verdict) is VerdictUnknown
+    assert "no verdict within 2 s" in str(verdict)
+    assert took_s >= 2.0
     assert arrived == expected_results(3)
 
 
 def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with):
     line = connect_by(1500, losing(lambda _segment: True))
-    verdict, took_s, arrived = converse_with(line, timeout_s=1.0)
+    verdict, took_s, arrived = converse_with(line, timeout_s=0.5)
     assert type(verdict) is ConnectError
-    assert "no answer to the connection attempt within 1 s" in str(verdict)
-    assert 1.0 <= took_s < 2.0
+    assert "no answer to the connection attempt within 0.5 s" in str(verdict)
+    assert 0.5 <= took_s < 1.5
     assert arrived == []
+
+
+def test_the_extra_byte_and_the_end_share_a_segment_with_the_rest_of_the_packets(connect_by):
+    line = connect_by(1500)
+    with FakeDaemon(password=PASSWORD.encode(), address=DAEMON_ADDRESS) as daemon:
+        assert line.inside(verdict_of, monitor_of(daemon), 1)[0] == ACCEPTED
+    last_segments = [segment.length for segment in line.segments if has_end_of_client(segment)]
+    assert last_segments == [4305 % 1448]
 
 
 # A daemon that closes before the rest has come
@@ -393,7 +391,7 @@ def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with)
 def test_a_daemon_that_closes_after_one_packet_is_a_refusal(connect_by, end, count, delay_s):
     line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
-        verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count).result()
+        verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count)
         assert len(daemon.connection().received) == 4304
     assert type(verdict) is RefusedError
     assert took_s < TIMEOUT_S

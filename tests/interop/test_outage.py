@@ -23,9 +23,12 @@ def daemon(start_nsca, write_config, spool_dir):
     return daemon
 
 
-def drop_all(clients, at_once=1):
-    """Fire one denial per client as libwrap does, `at_once` at a time."""
-    for start in range(0, len(clients), at_once):
+def drop_all(clients, at_once=0):
+    """Fire one denial per client as libwrap does, `at_once` at a time; by default strictly one after the other."""
+    if not at_once:
+        for client in clients:
+            subprocess.run(["handle_tcp_wrapper", client, "sshd"], check=False)
+    for start in range(0, len(clients) if at_once else 0, at_once or 1):
         shells = [
             subprocess.Popen(["/bin/sh", "-c", f"(handle_tcp_wrapper {client} sshd) &"])
             for client in clients[start : start + at_once]
@@ -217,3 +220,103 @@ def test_one_bad_queue_file_does_not_hold_up_the_next(daemon, run, spool_dir):
         lambda: any("new/1.0: no end mark, the write was cut short; moved to" in line for line in namespaces.log),
         "syslog was not told",
     )
+
+
+@pytest.fixture
+def slow_line():
+    """Let loopback carry 512 kbit/s: about fifteen data packets per second."""
+    namespaces.run("ip", "link", "set", "lo", "mtu", "1500")
+    namespaces.run("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "512kbit", "burst", "5kb", "latency", "5s")
+    yield
+    namespaces.run("tc", "qdisc", "del", "dev", "lo", "root")
+    namespaces.run("ip", "link", "set", "lo", "mtu", "65536")
+
+
+def test_a_line_too_slow_for_a_batch_gets_smaller_ones(daemon, run, tmp_path, spool_dir, slow_line):
+    daemon.stop()
+    (spool_dir / "leader").touch()
+    drop_all(CLIENTS * 3)
+    daemon.start()
+    with open(tmp_path / "send_nsca.cfg", "a") as file:
+        file.write("timeout=2.5\n")
+    statuses = [run("tcpwrap-alert", "replay").returncode for _ in range(4)]
+    assert statuses == [75, 75, 0, 0]
+    assert set(without_time(daemon.results())) == set(denied(CLIENTS))
+    assert os.listdir(spool_dir / "new") == []
+
+
+def test_nothing_is_sent_from_a_spool_that_cannot_be_written(daemon, run, spool_dir):
+    """Else every replay would send it again."""
+    (spool_dir / "leader").touch()
+    drop_all(CLIENTS[:1])
+    namespaces.run("mount", "--bind", str(spool_dir), str(spool_dir))
+    namespaces.run("mount", "-o", "remount,ro,bind", str(spool_dir))
+    try:
+        done = run("tcpwrap-alert", "replay")
+    finally:
+        namespaces.unbind(str(spool_dir))
+    assert done.returncode == 74
+    assert f"{spool_dir}/new: cannot be written, so nothing is sent from it" in done.stderr
+    assert daemon.results() == []
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert len(daemon.results()) == 1
+
+
+def test_a_leader_that_is_no_file_holds_nothing_up(daemon, run, spool_dir):
+    (spool_dir / "leader").mkdir()
+    os.utime(spool_dir / "leader", (1, 1))
+    drop_all(CLIENTS[:1])
+    done = run("tcpwrap-alert", "replay")
+    assert done.returncode == 74
+    assert f"{spool_dir}/leader: cannot remove" in done.stderr
+    assert without_time(daemon.results()) == denied(CLIENTS[:1])
+
+
+@pytest.mark.parametrize("kind", [os.mkfifo, lambda path: os.symlink("/nowhere", path)], ids=["FIFO", "link"])
+def test_a_drop_does_not_wait_for_a_leader_that_is_no_file(daemon, spool_dir, kind):
+    kind(spool_dir / "leader")
+    drop_all(CLIENTS[:1])
+    assert len(os.listdir(spool_dir / "new")) == 1
+
+
+def test_a_drop_does_not_follow_a_link_out_of_the_spool(daemon, spool_dir, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    os.rmdir(spool_dir / "new")
+    (spool_dir / "new").symlink_to(tmp_path / "elsewhere")
+    drop_all(CLIENTS[:1])
+    assert daemon.wait_for_results(1) == denied(CLIENTS[:1])
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_drop_without_room_for_files_is_sent_directly(daemon, spool_dir):
+    subprocess.run(["sh", "-c", "ulimit -f 0; exec handle_tcp_wrapper 203.0.113.0 sshd"], check=False)
+    assert daemon.wait_for_results(1) == denied(CLIENTS[:1])
+
+
+def test_paths_relative_to_the_working_directory(daemon, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "spool")
+    monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", "send_nsca.cfg")
+    drop_all(CLIENTS[:1])
+    assert daemon.wait_for_results(1) == denied(CLIENTS[:1])
+
+
+def test_a_strict_umask_does_not_lock_the_owner_out(daemon, run, spool_dir):
+    daemon.stop()
+    os.chown(spool_dir, 65534, 65534)
+    os.chown(spool_dir / "new", 65534, 65534)
+    command = "umask 0777; exec submit_check_result h s 0 o"
+    os.chmod(os.environ["TCPWRAP_ALERT_CONFIG"], 0o644)
+    for directory in (spool_dir, *spool_dir.parents[:-1]):
+        os.chmod(directory, os.stat(directory).st_mode | 0o11)
+    assert run("sh", "-c", command).returncode == 75
+    daemon.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert daemon.results() == ["h;s;0;o"]
+
+
+def test_queue_shows_hostile_names_of_queue_files_harmless(run, daemon, spool_dir):
+    (spool_dir / "new" / "\x1b[31mred\n").mkdir()
+    shown = run("tcpwrap-alert", "queue").stdout
+    assert "\x1b" not in shown
+    assert "?[31mred" in shown

@@ -23,7 +23,7 @@ CHILD = """
 import os, sys, time
 from tcpwrap_alert.leader import Leader, SendLock
 
-leader, lock = Leader(sys.argv[1]), SendLock(sys.argv[1], 0)
+leader, lock = Leader(sys.argv[1]), SendLock(os.path.dirname(sys.argv[1]), 0)
 
 def take_at(moment):
     while time.monotonic() < moment:
@@ -257,6 +257,15 @@ def test_p5_a_link_in_the_place_of_the_file_is_not_followed(path, tmp_path):
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_p5_a_fifo_in_the_place_of_the_file_holds_nobody(path):
+    os.mkfifo(path)
+    leader = Leader(path)
+    assert leader.take()
+    assert not Leader(path).take()
+    leader.resign()
+    assert not leader.exists()
+
+
 @pytest.mark.parametrize(
     ("where", "reason"), [("none/leader", "No such file or directory"), ("file/x", "Not a directory")]
 )
@@ -302,9 +311,9 @@ def test_without_a_file_there_is_nothing_stale(path, tmp_path):
     assert not os.path.exists(path)
 
 
-def test_p5_the_lock_for_sending_is_held_by_one(path, start_child):
+def test_p5_the_lock_for_sending_is_held_by_one(spool_dir, start_child):
     child = start_child()
-    with SendLock(path, 0):
+    with SendLock(str(spool_dir), 0):
         assert child.do("type(lock).__name__") == "SendLock"
         child.start("lock.__enter__()")
         child.process.wait(30)
@@ -312,36 +321,36 @@ def test_p5_the_lock_for_sending_is_held_by_one(path, start_child):
 
 
 @pytest.mark.parametrize("wait_s", [0, 0.2])
-def test_p5_who_finds_it_taken_waits_so_long_and_is_told(path, start_child, wait_s):
+def test_p5_who_finds_it_taken_waits_so_long_and_is_told(spool_dir, start_child, wait_s):
     start_child().do("lock.__enter__()")
     started = time.monotonic()
-    with pytest.raises(SpoolBusy, match=f"^{path}: another process has been sending for {wait_s:g} s$"):
-        SendLock(path, wait_s).__enter__()
+    with pytest.raises(SpoolBusy, match=f"^{spool_dir}: another process has been sending for {wait_s:g} s$"):
+        SendLock(str(spool_dir), wait_s).__enter__()
     assert wait_s <= time.monotonic() - started < wait_s + 5
 
 
-def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(path, start_child):
+def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(spool_dir, start_child):
     child = start_child()
     child.do("lock.__enter__()")
     started = time.monotonic()
     threading.Timer(0.1, child.process.kill).start()
-    with SendLock(path, 30):
+    with SendLock(str(spool_dir), 30):
         assert time.monotonic() - started < 20
 
 
-def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(path, start_child):
+def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(spool_dir, start_child):
     child = start_child()
-    with SendLock(path, 0):
+    with SendLock(str(spool_dir), 0):
         pass
-    with pytest.raises(KeyError), SendLock(path, 0):
+    with pytest.raises(KeyError), SendLock(str(spool_dir), 0):
         raise KeyError
     assert child.do("lock.__enter__()") is None
 
 
-def test_p5_no_descriptor_is_left_behind(path, start_child):
+def test_p5_no_descriptor_is_left_behind(path, spool_dir):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with SendLock(path, 0), pytest.raises(SpoolBusy), SendLock(path, 0):
+        with SendLock(str(spool_dir), 0), pytest.raises(SpoolBusy), SendLock(str(spool_dir), 0):
             pass
         leader = Leader(path)
         assert leader.take()
@@ -350,17 +359,23 @@ def test_p5_no_descriptor_is_left_behind(path, start_child):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_p5_a_link_in_the_place_of_the_lock_is_not_followed(path, tmp_path):
-    os.symlink(tmp_path / "elsewhere", path)
-    with (
-        pytest.raises(SpoolError, match=f"^{path}: cannot lock: Too many levels of symbolic links$"),
-        SendLock(path, 0),
-    ):
+def test_p5_sending_needs_no_file_of_its_own_and_nobody_who_leads(path, spool_dir, start_child):
+    assert start_child().do("leader.take()")
+    before = os.listdir(spool_dir)
+    with SendLock(str(spool_dir), 0):
+        assert os.listdir(spool_dir) == before
+
+
+def test_p5_a_spool_that_is_a_link_to_a_directory_has_the_same_lock(spool_dir, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(spool_dir)
+    with SendLock(str(spool_dir), 0), pytest.raises(SpoolBusy), SendLock(str(link), 0):
         pass
-    assert not (tmp_path / "elsewhere").exists()
 
 
-def test_without_a_spool_there_is_no_lock_and_the_reason_is_told(tmp_path):
-    path = str(tmp_path / "none" / "lock")
-    with pytest.raises(SpoolError, match=f"^{path}: cannot lock: No such file or directory$"), SendLock(path, 0):
+@pytest.mark.parametrize(("name", "reason"), [("none", "No such file or directory"), ("file", "Not a directory")])
+def test_without_a_spool_there_is_no_lock_and_the_reason_is_told(tmp_path, name, reason):
+    (tmp_path / "file").touch()
+    path = str(tmp_path / name)
+    with pytest.raises(SpoolError, match=f"^{path}: cannot lock: {reason}$"), SendLock(path, 0):
         pass

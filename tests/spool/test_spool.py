@@ -11,15 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tcpwrap_alert.errors import QueueFileCorrupt, SpoolBusy, SpoolError
+from tcpwrap_alert.config import Config
+from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
+from tcpwrap_alert.forward import entry_check_result
 from tcpwrap_alert.queue_file import Entry
 from tcpwrap_alert.spool import Spool
 
 DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
 CUT = DENIAL[:-6]
+CUT_MESSAGE = "no end mark, the write was cut short"
+EMPTY_MESSAGE = "empty: the disk was full, and the alert was sent directly or is in syslog"
 FIELDS = {"client": "203.0.113.7", "daemon": "sshd"}
 
 # Around the minute that a file without its end mark is left to its writer, in either direction of the clock.
@@ -69,8 +74,24 @@ def small_disk(isolated, spool_dir):
     subprocess.run(["umount", new], check=True)
 
 
+@pytest.fixture
+def read_only(isolated, spool_dir):
+    """Let new/, with one queue file, be a disk that cannot be written."""
+    new = str(spool_dir / "new")
+    (spool_dir / "new" / "1").write_bytes(DENIAL)
+    subprocess.run(["mount", "--bind", new, new], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", new], check=True)
+    yield
+    subprocess.run(["umount", new], check=True)
+
+
 def entry(**fields):
     return Entry("denial", fields or FIELDS)
+
+
+def noted(spool):
+    last_error = spool.last_error()
+    return last_error.reason, last_error.at_s, last_error.first_batch
 
 
 def names_in(directory):
@@ -164,13 +185,13 @@ def test_the_order_of_enqueueing_is_the_order_of_a_scan(spool):
     assert spool.scan() == names
 
 
-def test_a_scan_is_oldest_first_and_then_by_name(spool, put):
+def test_a_scan_is_oldest_first_and_then_by_length_of_name_and_name(spool, put):
     now = time.time()
     ages = {"a": 1, "b": 1e6, "c": -1e6, "9.1": 30, "9.0": 30, "10.0": 30}
     for name in ages:
         put(name)
         os.utime(spool.new + "/" + name, (now, now - ages[name]))
-    assert spool.scan() == ["b", "10.0", "9.0", "9.1", "a", "c"]
+    assert spool.scan() == ["b", "9.0", "9.1", "10.0", "a", "c"]
 
 
 def test_a_nanosecond_is_enough_for_the_order(spool, put):
@@ -195,8 +216,9 @@ def test_a_missing_spool_is_an_empty_one(tmp_path):
     assert spool.maybe_read("4711.0") is None
     assert not spool.is_waiting("4711.0")
     assert spool.count_set_aside() == 0
-    assert spool.last_error() == ("", 0.0)
-    spool.remove(["4711.0"])
+    assert noted(spool) == ("", 0.0, 0)
+    spool.check_removable()
+    spool.remove("4711.0")
     spool.forget_last_error()
     assert not (tmp_path / "none").exists()
 
@@ -240,10 +262,13 @@ def test_p1_a_young_file_without_its_end_mark_is_left_to_its_writer(spool, put, 
 
 
 @pytest.mark.parametrize("age_s", OLD_S)
-@pytest.mark.parametrize("data", [b"", DENIAL[:1], CUT, DENIAL[:-1]])
-def test_p1_an_old_file_without_its_end_mark_is_corrupt(spool, put, data, age_s):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"", EMPTY_MESSAGE), (DENIAL[:1], CUT_MESSAGE), (CUT, CUT_MESSAGE), (DENIAL[:-1], CUT_MESSAGE)],
+)
+def test_p1_an_old_file_without_its_end_mark_is_corrupt(spool, put, data, message, age_s):
     path = put("4711.0", data, age_s)
-    with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: no end mark, the write was cut short$"):
+    with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}$"):
         spool.maybe_read("4711.0")
     assert path.read_bytes() == data
 
@@ -267,6 +292,21 @@ def test_a_file_of_another_format_is_corrupt_with_the_reason(spool, put, data, m
     put("4711.0", data, age_s=65)
     with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}"):
         spool.maybe_read("4711.0")
+
+
+def test_the_name_of_a_file_is_told_without_its_control_characters(spool, spool_dir, put):
+    put("a\x1b[31mb", CUT, age_s=65)
+    with pytest.raises(QueueFileCorrupt, match=r"^new/a\?\[31mb: no end mark"):
+        spool.maybe_read("a\x1b[31mb")
+    (spool_dir / "new" / "\x1bc").symlink_to("nowhere")
+    with pytest.raises(QueueFileCorrupt, match=r"^new/\?c: not a regular file$"):
+        spool.maybe_read("\x1bc")
+
+
+def test_the_kind_of_a_file_is_told_without_its_control_characters(spool, put):
+    put("4711.\x1b", DENIAL.replace(b"denial", b"de\x1b[31mnial"))
+    with pytest.raises(CheckResultError, match=r"^new/4711\.\?: unknown kind 'de\?\[31mnial'$"):
+        entry_check_result(spool.maybe_read("4711.\x1b"), Config(""))
 
 
 def make_link(path):
@@ -327,20 +367,36 @@ def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, monkeypatch):
 def test_p3_only_what_was_named_is_removed(spool, put, spool_dir):
     for name in ("1", "2", "3"):
         put(name)
-    spool.remove(["1", "3"])
-    assert names_in(spool_dir / "new") == ["2"]
+    spool.remove("2")
+    assert names_in(spool_dir / "new") == ["1", "3"]
 
 
-def test_p3_what_somebody_else_removed_does_not_keep_the_rest(spool, put, spool_dir):
+def test_p3_what_somebody_else_removed_is_no_error(spool, put, spool_dir):
     put("2")
-    spool.remove(["1", "2"])
-    assert names_in(spool_dir / "new") == []
+    spool.remove("1")
+    assert names_in(spool_dir / "new") == ["2"]
 
 
 def test_p3_what_cannot_be_removed_is_told_with_its_path(spool, spool_dir):
     (spool_dir / "new" / "1").mkdir()
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove delivered: Is a directory$"):
-        spool.remove(["1"])
+        spool.remove("1")
+
+
+def test_p3_from_a_disk_that_cannot_be_written_nothing_is_removed_and_one_knows_before(spool, spool_dir, read_only):
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written, so nothing is sent from it"):
+        spool.check_removable()
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove delivered: Read-only file system"):
+        spool.remove("1")
+
+
+def test_p3_from_a_directory_without_permission_nothing_could_be_removed(spool, spool_dir, monkeypatch):
+    spool.check_removable()
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (spool.new, os.W_OK))
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written"):
+        spool.check_removable()
+    (spool_dir / "new").rmdir()
+    spool.check_removable()
 
 
 def test_p4_a_file_set_aside_is_in_corrupt_unchanged_and_all_others_stay(spool, spool_dir, put):
@@ -384,6 +440,11 @@ def test_p4_a_file_that_cannot_be_set_aside_stays_where_it_is(spool, spool_dir, 
     assert names_in(spool_dir / "new") == ["4711.0"]
 
 
+def test_what_was_set_aside_where_it_cannot_be_listed_counts_as_nothing(spool, spool_dir):
+    (spool_dir / "corrupt").touch()
+    assert spool.count_set_aside() == 0
+
+
 def test_p4_a_file_that_is_gone_cannot_be_set_aside(spool):
     with pytest.raises(SpoolError, match=r"cannot set aside: No such file or directory$"):
         spool.set_aside("4711.0")
@@ -395,31 +456,51 @@ def test_p4_a_file_that_is_gone_cannot_be_set_aside(spool):
 def test_deferring_leaves_every_file_and_notes_the_reason(spool, spool_dir, put):
     put("4711.0")
     put("4712.0", CUT)
-    spool.defer("nagios.example:5667: connection refused")
-    reason, at_s = spool.last_error()
-    assert reason == "nagios.example:5667: connection refused"
+    assert spool.defer("nagios.example:5667: connection refused", 7) == 2
+    reason, at_s, first_batch = noted(spool)
+    assert (reason, first_batch) == ("nagios.example:5667: connection refused", 7)
     assert abs(at_s - time.time()) < 30
+    assert (spool_dir / "last_error").read_text() == "nagios.example:5667: connection refused\n7\n"
     assert names_in(spool_dir / "new") == ["4711.0", "4712.0"]
 
 
 @pytest.mark.parametrize(
-    ("reason", "noted"), [("Größe 😀", "Größe 😀"), ("a\udcffb", "a?b"), ("", ""), ("x" * 100_000, "x" * 100_000)]
+    ("reason", "read"), [("Größe 😀", "Größe 😀"), ("a\udcffb", "a?b"), ("", ""), ("x" * 100_000, "x" * 100_000)]
 )
-def test_any_reason_can_be_noted(spool, reason, noted):
-    spool.defer(reason)
-    assert spool.last_error()[0] == noted
+def test_any_reason_can_be_noted(spool, reason, read):
+    assert spool.defer(reason) == 0
+    assert spool.last_error().reason == read
+    assert spool.last_error().first_batch == 0
+
+
+@pytest.mark.parametrize(
+    ("note", "read"),
+    [
+        ("", ("", 0)),
+        ("reason", ("reason", 0)),
+        ("reason\n", ("reason", 0)),
+        ("reason\n12", ("reason", 12)),
+        ("reason\n-1\n", ("reason", 0)),
+        ("reason\nx\n", ("reason", 0)),
+        ("reason\n" + "9" * 5000, ("reason", 0)),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_a_note_that_another_version_or_hand_wrote_is_read_as_far_as_it_goes(spool, spool_dir, note, read):
+    (spool_dir / "last_error").write_text(note)
+    assert (spool.last_error().reason, spool.last_error().first_batch) == read
 
 
 def test_a_shorter_reason_replaces_a_longer_one(spool):
     spool.defer("a long reason")
     spool.defer("short")
-    assert spool.last_error()[0] == "short"
+    assert spool.last_error().reason == "short"
 
 
 def test_a_success_forgets_the_reason(spool):
     spool.defer("reason")
     spool.forget_last_error()
-    assert spool.last_error() == ("", 0.0)
+    assert noted(spool) == ("", 0.0, 0)
     spool.forget_last_error()
 
 
@@ -463,13 +544,22 @@ def test_p4_what_is_no_regular_file_does_not_keep_the_rest_from_being_deferred(
     path = put("4712.0", age_s=-1)
     spool.defer("reason")
     assert str(path) in synced
-    assert spool.last_error()[0] == "reason"
+    assert spool.last_error().reason == "reason"
 
 
 def test_a_note_that_cannot_be_written_does_not_hide_the_reason(spool, spool_dir):
     (spool_dir / "last_error").mkdir()
     spool.defer("reason")
-    assert spool.last_error()[0] == ""
+    assert spool.last_error().reason == ""
+
+
+def test_a_fifo_in_the_place_of_the_note_holds_nobody(spool, spool_dir, put):
+    put("4711.0")
+    os.mkfifo(spool_dir / "last_error")
+    assert spool.defer("reason") == 1
+    assert spool.last_error().reason == ""
+    spool.forget_last_error()
+    assert not (spool_dir / "last_error").exists()
 
 
 @pytest.mark.parametrize("is_there_before", [True, False])
@@ -488,7 +578,7 @@ def test_a_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_p
 
 
 def test_p5_only_one_sends(spool):
-    with spool.lock(0), pytest.raises(SpoolBusy, match=f"^{spool.path}/lock: another process"), spool.lock(0):
+    with spool.lock(0), pytest.raises(SpoolBusy, match=f"^{spool.path}: another process"), spool.lock(0):
         pass
 
 
@@ -514,6 +604,46 @@ def test_p10_root_becomes_the_owner_of_the_spool_for_good(isolated, spool_dir, r
 def test_p10_root_stays_root_in_a_spool_of_its_own(isolated, spool_dir, run):
     done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir)
     assert (done.stdout.split()[:6], done.stderr) == (["0"] * 6, "")
+
+
+@pytest.fixture
+def become(monkeypatch):
+    """Let us be root in a spool of user 1000, where one of the calls that change users fails; return the calls."""
+
+    def set_up(failing, error):
+        calls = []
+
+        def call(name, value):
+            calls.append((name, value))
+            if name == failing:
+                raise OSError(error, os.strerror(error))
+
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(st_uid=1000, st_gid=1001))
+        monkeypatch.setattr(os, "setgroups", lambda groups: call("setgroups", groups))
+        monkeypatch.setattr(os, "setgid", lambda gid: call("setgid", gid))
+        monkeypatch.setattr(os, "setuid", lambda uid: call("setuid", uid))
+        return calls
+
+    yield set_up
+    monkeypatch.undo()
+
+
+STEPS = [("setgroups", []), ("setgid", 1001), ("setuid", 1000)]
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_p10_a_root_that_may_not_be_anybody_else_stays_what_it_is(spool, become, failing):
+    calls = become(STEPS[failing][0], errno.EPERM)
+    spool.drop_root()
+    assert calls == STEPS[: failing + 1]
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_p10_any_other_reason_not_to_become_the_owner_is_told(spool, become, failing):
+    become(STEPS[failing][0], errno.EAGAIN)
+    with pytest.raises(SpoolError, match=f"^{spool.path}: cannot become the owner of: Resource temporarily"):
+        spool.drop_root()
 
 
 def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):

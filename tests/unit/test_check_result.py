@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcpwrap_alert.check_result import CheckResult, clean, cut, parse_check_result, parse_return_code, shown
+from tcpwrap_alert.check_result import (
+    CheckResult,
+    clean,
+    cut,
+    format_time,
+    parse_check_result,
+    parse_return_code,
+    shown,
+)
 from tcpwrap_alert.errors import CheckResultError, UsageError
 
 # Not a character of text for a monitor: controls, line ends, a reordering mark, and bytes that are not UTF-8.
@@ -191,6 +199,16 @@ def test_the_time_of_a_late_result_is_local_and_has_its_offset(monkeypatch):
     monkeypatch.setenv("TZ", "XYZ-5:30")
     time.tzset()
     assert make().dated(86_400).plugin_output == "Denied (at 1970-01-02 05:30:00 +0530)"
+
+
+def test_a_time_is_shown_as_local_time_with_its_offset():
+    assert format_time(0.9) == "1970-01-01 00:00:00 +0000"
+
+
+@pytest.mark.parametrize("at_s", [2**62, -(2**62)])
+def test_a_time_that_no_calendar_has_is_told_as_such(at_s):
+    assert format_time(at_s) == "a time out of range"
+    assert make(plugin_output="OK|a=1").dated(at_s).plugin_output == "OK (at a time out of range) |a=1"
 
 
 @pytest.mark.parametrize("too_many", [-1, 0])

@@ -164,6 +164,9 @@ BAD_LINES = [
     ("pasword=x", f"unknown key 'pasword'; known keys: {KEYS}"),
     ("PASSWORD=x", f"unknown key 'PASSWORD'; known keys: {KEYS}"),
     ("=x", f"unknown key ''; known keys: {KEYS}"),
+    (b"x\x1by=1", f"unknown key 'x?y'; known keys: {KEYS}"),
+    ("server=h password=ham", "more than one key on the line"),
+    ("no_such_key=password=ham", "more than one key on the line"),
     (b"\xff=x", f"unknown key '\ufffd'; known keys: {KEYS}"),
     ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),
     ("password=" + "ä" * 256, "the password has 512 bytes, the limit is 511"),
@@ -185,11 +188,11 @@ BAD_LINES = [
     ("port=nsca", "port 'nsca' is not a whole number"),
     ("port=", "port '' is not a whole number"),
     ("port=5667.0", "port '5667.0' is not a whole number"),
-    ("timeout=0", "timeout 0 is not between 0 and 300 seconds"),
-    ("timeout=-1", "timeout -1 is not between 0 and 300 seconds"),
-    ("timeout=300.1", "timeout 300.1 is not between 0 and 300 seconds"),
-    ("timeout=nan", "timeout nan is not between 0 and 300 seconds"),
-    ("timeout=inf", "timeout inf is not between 0 and 300 seconds"),
+    ("timeout=0", "timeout 0 is not above 0 and up to 300 seconds"),
+    ("timeout=-1", "timeout -1 is not above 0 and up to 300 seconds"),
+    ("timeout=300.1", "timeout 300.1 is not above 0 and up to 300 seconds"),
+    ("timeout=nan", "timeout nan is not above 0 and up to 300 seconds"),
+    ("timeout=inf", "timeout inf is not above 0 and up to 300 seconds"),
     ("timeout=abc", "timeout 'abc' is not a number of seconds"),
     ("timeout=10s", "timeout '10s' is not a number of seconds"),
     ("timeout=", "timeout '' is not a number of seconds"),
@@ -223,9 +226,9 @@ BAD_LINES = [
     ("return_code=4", f"state '4' of a service is not one of {STATES}"),
     ("return_code=CRIT", f"state 'CRIT' of a service is not one of {STATES}"),
     ("return_code=", f"state '' of a service is not one of {STATES}"),
-    ("output={host}", f"'{{host' is not one of {FIELDS}"),
+    ("output={host}", f"'{{host}}' is not one of {FIELDS}"),
     ("output={daemon", f"'{{daemon' is not one of {FIELDS}"),
-    ("output={daemon.x}", f"'{{daemon.x' is not one of {FIELDS}"),
+    ("output={daemon.x}", f"'{{daemon.x}}' is not one of {FIELDS}"),
     ("spool_dir=spool", "spool_dir 'spool' is not an absolute path"),
     ("spool_dir=", "spool_dir '' is not an absolute path"),
 ]
@@ -324,6 +327,9 @@ SECRET = b"hush"
         b"password " + SECRET + b"==",
         b"password\t" + SECRET + b"=ham",
         b"password=x\r" + SECRET,
+        b"server=h password=" + SECRET,
+        b"port=" + SECRET + b" password=ham",
+        b"pasword=x password=" + SECRET,
         SECRET,
     ],
 )
@@ -390,8 +396,10 @@ def make_loop(path):
     ("make", "reason"),
     [
         (lambda path: None, "No such file or directory"),
-        (make_directory, "Is a directory"),
+        (make_directory, "not a regular file"),
         (make_loop, "Too many levels of symbolic links"),
+        (os.mkfifo, "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
         (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
     ],
 )
@@ -492,7 +500,7 @@ def test_without_a_spool_of_its_own_there_is_the_default_once(write, no_spool_in
     assert find_spool_dirs(write(content)) == [DEFAULT_SPOOL]
 
 
-@pytest.mark.parametrize("make", [lambda path: None, make_directory, make_loop])
+@pytest.mark.parametrize("make", [lambda path: None, make_directory, make_loop, os.mkfifo])
 def test_without_a_readable_configuration_there_is_the_default_spool(tmp_path, no_spool_in_environment, make):
     path = tmp_path / "other.cfg"
     make(path)

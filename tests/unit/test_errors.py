@@ -19,6 +19,7 @@ TABLE = {
     "QueueFileCorrupt": (74, SET_ASIDE),
     "SpoolBusy": (75, RETRY),
     "DeliveryError": (75, RETRY),
+    "VerdictUnknown": (75, RETRY),
     "ConnectError": (75, RETRY),
     "ProtocolError": (75, RETRY),
     "RefusedError": (77, HOLD),
@@ -54,7 +55,7 @@ def test_a_value_that_is_no_check_result_is_a_valueerror():
     assert issubclass(errors.CheckResultError, ValueError)
 
 
-@pytest.mark.parametrize("name", ["ConnectError", "ProtocolError", "RefusedError"])
+@pytest.mark.parametrize("name", ["VerdictUnknown", "ConnectError", "ProtocolError", "RefusedError"])
 def test_whatever_the_peer_does_is_a_delivery_error(name):
     assert issubclass(CLASSES[name], DeliveryError)
 
@@ -69,9 +70,11 @@ def test_the_line_for_an_operator_is_the_text_alone_when_nothing_was_left_in_the
 @pytest.mark.parametrize("name", TABLE)
 def test_the_line_for_an_operator_says_what_becomes_of_a_result_in_the_spool(name):
     error = make(name)
-    error.is_deferral = True
+    error.deferred = 1
     assert error.line == f"{error}; {TABLE[name][1]}"
-    assert not make(name).is_deferral
+    error.deferred = 20
+    assert error.line == f"{error}; 20 check results {TABLE[name][1]}"
+    assert make(name).deferred == 0
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ DENIAL = (
 )
 DENIAL_FIELDS = {"client": "203.0.113.7", "daemon": "sshd", "address": "203.0.113.7", "user": "unknown"}
 MAX_BYTES = 1024 * 1024
+CUT = "no end mark, the write was cut short"
+EMPTY = "empty: the disk was full, and the alert was sent directly or is in syslog"
 
 # What a command-line argument can be: any bytes but NUL.
 arguments = st.binary().map(lambda data: os.fsdecode(data.replace(b"\0", b"\n")))
@@ -29,7 +31,7 @@ def is_cut(data):
     try:
         decode(data)
     except ValueError as error:
-        return str(error) == "no end mark, the write was cut short"
+        return str(error) == (CUT if data else EMPTY)
     return False
 
 
@@ -99,7 +101,7 @@ def test_a_file_with_more_after_its_end_mark_is_not_taken(more):
         (b"tcpwrap-alert 1 denial\0\n\0\nend\0\n", "^a line without '='"),
         (DENIAL.replace(b"\0", b""), "^no end mark"),
         (b"end\0\n", "^no end mark"),
-        (b"", "^no end mark"),
+        (b"", f"^{EMPTY}$"),
     ],
 )
 def test_a_file_that_is_not_ours_is_refused_with_the_reason(data, message):
