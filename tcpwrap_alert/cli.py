@@ -16,8 +16,9 @@ from .check_result import CheckResult, parse_check_result
 from .config import config_warning, load_config
 from .demo import run_demo
 from .denial import Denial
+from .entries import check_result_entry, denial_entry
 from .errors import TcpwrapAlertError
-from .forward import check_result_entry, denial_entry, replay, submit
+from .forward import replay, submit
 from .nsca.receiver import Receiver
 from .waiting import count_set_aside, count_waiting, list_waiting
 

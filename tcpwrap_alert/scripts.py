@@ -52,7 +52,8 @@ def submit_check_result() -> int:
     try:
         result = parse_check_result(arguments)
         _complain(config_warning())
-        from .forward import check_result_entry, submit
+        from .entries import check_result_entry
+        from .forward import submit
 
         submit(check_result_entry(result))
     except TcpwrapAlertError as error:
@@ -76,7 +77,8 @@ def forward(arguments: list[str]) -> int:
     """
     _detach()
     from .denial import Denial
-    from .forward import denial_entry, drop, lead
+    from .entries import denial_entry
+    from .forward import drop, lead
     from .system_log import tell
 
     try:

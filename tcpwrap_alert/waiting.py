@@ -6,8 +6,8 @@ import os
 
 from .check_result import clean, format_time
 from .config import Config, find_spool_dirs, load_config
+from .entries import entry_check_result
 from .errors import CheckResultError, ConfigError, QueueFileCorrupt
-from .forward import entry_check_result
 from .spool import Spool
 
 TYPE_CHECKING = False

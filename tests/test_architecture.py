@@ -18,11 +18,13 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 # Every module of ours, top to bottom, and all that it imports of ours, lazily and for types included. An arrow may only
 # point down, so a module stands above whatever it imports. Change this table when you mean to change the design.
 ARROWS = {
-    "scripts": "cli forward spool config denial check_result system_log errors",
-    "cli": "demo waiting forward nsca.receiver config denial check_result errors __init__",
+    "scripts": "cli forward entries spool config denial check_result system_log errors",
+    "cli": "demo waiting forward entries nsca.receiver config denial check_result errors __init__",
     "demo": "nsca.receiver spool check_result errors",
-    "waiting": "forward spool config check_result errors",
-    "forward": "transports.nsca spool queue_file config denial check_result system_log errors",
+    "waiting": "entries spool config check_result errors",
+    "forward": "drain entries transports.nsca spool queue_file config check_result system_log errors",
+    "drain": "entries transports.nsca spool config check_result system_log errors",
+    "entries": "queue_file config denial check_result errors",
     "transports.nsca": "nsca.client config check_result",
     "transports.__init__": "",
     "nsca.client": "nsca.packet nsca.cipher nsca.monitor check_result errors",

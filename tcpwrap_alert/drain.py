@@ -1,0 +1,147 @@
+"""Draining the spool: all that waits to the monitor, oldest first, in batches of one connection each.
+
+Whoever drains holds the lock, so there is one sender per spool; who may drain, and when, is `forward.py`'s.
+
+Promises (`spool.py` and `forward.py` have the others):
+
+P3  A queue file goes only after the transport returned without an error.
+P4  A fault in one file sets that file aside, or passes it over if not even that can be done. A failure to deliver ends
+    the run and leaves every file in its place: the next batch would meet the same monitor, so it is not tried.
+P6  A run has the transport's deadline for each connection; waiting for the lock has the same.
+"""
+
+from __future__ import annotations
+
+import time
+
+from .config import load_config
+from .entries import entry_check_result
+from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError, VerdictUnknown
+from .system_log import tell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .check_result import CheckResult
+    from .config import Config
+    from .spool import Spool
+
+FIRST_BATCH = 64
+# Daemons need up to two seconds for a conversation; from this age on the monitor's "now" misleads.
+LATE_AFTER_S = 10.0
+
+
+def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[int], None] | None = None) -> int:
+    """Take the lock, deliver all that waits, oldest first, until a scan finds nothing new; return how many went.
+
+    Raises:
+        SpoolBusy: somebody else has held the lock for longer than one connection may take.
+        TcpwrapAlertError: why the rest still waits; it is on disk, and `queue` shows the same reason.
+    """
+    batch = _Batch()
+    try:
+        config = load_config(config_path)
+        config.require_server()
+        with spool.lock(config.monitor.timeout_s + 1):
+            delivered = _drain_locked(spool, config, batch, on_delivered)
+            spool.forget_last_error()
+        return delivered
+    except TcpwrapAlertError as error:
+        error.deferred = 1
+        try:
+            error.deferred = spool.defer(
+                str(error), max(batch.size // 2, 1) if isinstance(error, VerdictUnknown) else 0
+            )
+        except SpoolError as second:
+            tell(str(second))  # what the caller has to hear is the first
+        raise
+
+
+class _Batch:
+    """How many results the next connection takes.
+
+    A slow line must be able to take a batch within the deadline, or it would be sent again and again: after a deadline
+    that came too early the next run begins with half as many, and only a quick success doubles the number.
+    """
+
+    def __init__(self) -> None:
+        self.size = FIRST_BATCH
+        self._started = 0.0
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+
+    def succeeded(self, config: Config, limit: int) -> None:
+        if time.monotonic() - self._started < config.monitor.timeout_s / 4:
+            self.size = min(self.size * 2, limit)
+
+
+def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Callable[[int], None] | None) -> int:
+    from .transports import nsca as transport  # a socket is loaded only when there is something to send
+
+    spool.check_removable()
+    limit = transport.max_batch(config)
+    batch.size = min(spool.last_error().first_batch or FIRST_BATCH, limit)
+    faults: dict[str, SpoolError] = {}
+    delivered = delivered_before = 0
+    while True:
+        names = [name for name in spool.scan() if name not in faults]
+        while names:
+            results = _read_batch(spool, config, names[: batch.size], faults)
+            names = names[batch.size :]
+            if not results:
+                continue
+            batch.start()
+            transport.deliver(config, list(results.values()))
+            # The monitor has them. A failure from here on can only deliver twice, never lose.
+            batch.succeeded(config, limit)
+            _remove_delivered(spool, results, faults)
+            delivered += len(results)
+            if on_delivered:
+                on_delivered(len(results))
+        if delivered == delivered_before:
+            break
+        delivered_before = delivered
+    for error in faults.values():
+        raise error
+    return delivered
+
+
+def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]) -> None:
+    for name in names:
+        try:
+            spool.remove(name)
+        except SpoolError as error:
+            faults[name] = error
+
+
+def _read_batch(
+    spool: Spool, config: Config, names: list[str], faults: dict[str, SpoolError]
+) -> dict[str, CheckResult]:
+    """Return the check results of the queue files `names`; set bad files aside, note unreadable ones in `faults`."""
+    results = {}
+    for name in names:
+        try:
+            entry = spool.maybe_read(name)
+            if entry is not None:
+                results[name] = _dated_if_late(entry_check_result(entry, config), entry.enqueued_at_ns / 1e9)
+        except (QueueFileCorrupt, CheckResultError) as error:
+            _set_aside(spool, name, error, faults)
+        except SpoolError as error:
+            faults[name] = error
+    return results
+
+
+def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, SpoolError]) -> None:
+    try:
+        target = spool.set_aside(name)
+    except SpoolError as error:
+        faults[name] = error
+    else:
+        tell(f"{reason}; moved to {target}, nothing was sent")
+
+
+def _dated_if_late(result: CheckResult, enqueued_at_s: float) -> CheckResult:
+    is_late = abs(time.time() - enqueued_at_s) > LATE_AFTER_S
+    return result.dated(enqueued_at_s) if is_late else result
