@@ -184,7 +184,7 @@ def tun_path(isolated, tmp_path):
 
 
 @pytest.fixture
-def client_pid(peer):
+def client_pid(isolated, peer):
     """A process that keeps the client's network namespace."""
     process = subprocess.Popen([peer("unshare"), "--net", "sleep", "600"])
     own = os.readlink("/proc/self/ns/net")
