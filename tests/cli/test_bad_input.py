@@ -27,26 +27,31 @@ def waiting(run):
 @pytest.fixture
 def server():
     """Serve one connection after another with a function of its socket; return host:port."""
-    sockets = []
+    listeners, connections, threads = [], [], []
 
     def start(behave):
         listener = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listener)
 
         def serve():
             while True:
                 try:
                     connection, _ = listener.accept()
                 except OSError:
-                    return
-                sockets.append(connection)
+                    return  # shut down
+                connections.append(connection)
                 behave(connection)
 
-        threading.Thread(target=serve, daemon=True).start()
+        threads.append(threading.Thread(target=serve))
+        threads[-1].start()
+        listeners.append(listener)
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
-    for each in sockets:
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+    for thread in threads:
+        thread.join()
+    for each in (*listeners, *connections):
         each.close()
 
 
