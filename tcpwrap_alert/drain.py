@@ -50,9 +50,9 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
     except TcpwrapAlertError as error:
         error.deferred = 1
         try:
-            error.deferred = spool.defer(
-                str(error), max(batch.size // 2, 1) if isinstance(error, VerdictUnknown) else 0
-            )
+            was_too_much = isinstance(error, VerdictUnknown)
+            first_batch = max(batch.size // 2, 1) if was_too_much else spool.last_error().first_batch
+            error.deferred = spool.defer(str(error), first_batch)
         except SpoolError as second:
             tell(str(second))  # what the caller has to hear is the first
         raise

@@ -1,7 +1,7 @@
 """Who forwards from a spool, and who sends right now: two locks of the kernel's, which end with their holder (P5).
 
     leader   exists while a forwarder is responsible for what waits, even while it pauses because the monitor is down.
-             A drop makes it with noclobber and becomes the forwarder, which then locks it. Without a lock it is of a
+             A drop makes it with noclobber and starts the forwarder, which then locks it. Without a lock it is of a
              forwarder that is starting, or of one that was killed.
     the spool directory itself is locked by whoever sends, be it the leader, a replay or a person's command. So sending
              needs no file of its own, not even on a full disk.

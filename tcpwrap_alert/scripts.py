@@ -61,6 +61,9 @@ def submit_check_result() -> int:
         return error.exit_status
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        _complain(f"bug: {type(error).__name__}: {error}; please report it")
+        return 70
     return 0
 
 

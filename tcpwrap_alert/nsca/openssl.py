@@ -72,5 +72,5 @@ def _decrepit_class(name: str) -> Any:
         try:
             from cryptography.hazmat.decrepit.ciphers import algorithms  # from cryptography 43 on
         except ImportError:
-            from cryptography.hazmat.primitives.ciphers import algorithms  # type: ignore[no-redef]
+            from cryptography.hazmat.primitives.ciphers import algorithms  # type: ignore[no-redef] # until 42
         return getattr(algorithms, name)
