@@ -12,10 +12,10 @@ from pathlib import Path
 
 import namespaces
 import pytest
+from missing import skip_or_fail
 from nsca_daemon import NscaDaemon
 
 BIN_DIR = Path(sys.executable).parent
-IN_CI = bool(os.environ.get("CI"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,8 +72,7 @@ def peer() -> Callable[[str], str]:
     def find(name: str) -> str:
         path = shutil.which(name)
         if path is None:
-            message = f"{name} is not installed"
-            pytest.fail(message) if IN_CI else pytest.skip(message)
+            skip_or_fail(f"{name} is not installed")
         return path
 
     return find
@@ -83,7 +82,7 @@ def peer() -> Callable[[str], str]:
 def isolated() -> None:
     """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
     if not namespaces.entered:
-        pytest.fail("no private namespaces") if IN_CI else pytest.skip("private namespaces need root")
+        skip_or_fail("private namespaces need root")
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from missing import IN_CI
 
 from tcpwrap_alert.nsca import mcrypt
 from tcpwrap_alert.nsca.cipher import LIBMCRYPT, METHODS
@@ -13,7 +12,7 @@ try:
     mcrypt.load()
     LACKS_LIBMCRYPT = False
 except OSError:
-    LACKS_LIBMCRYPT = not os.environ.get("CI")
+    LACKS_LIBMCRYPT = not IN_CI
 
 ALL = [(number, backend) for number, method in METHODS.items() for backend in method.backends]
 AVAILABLE = [stream for stream in ALL if stream[1] != LIBMCRYPT or not LACKS_LIBMCRYPT]
