@@ -2,7 +2,7 @@
 
 A `CheckResult` is validated when it is built, so nobody below checks again. What the caller chose (host name,
 service description) is refused when it does not fit, because a cut name is another host. The plugin output is
-cleaned and cut instead, because a long text must not hide the state it explains.
+cleaned and cut instead, because a long text must not hide the state it explains; its line breaks and tabs stay.
 
 Limits: 63 bytes of host name, 127 of service description, 4095 of plugin output, all in UTF-8, from the sizes of
 the fields in NSCA's data packet less the closing NUL (nsca 2.10.2, include/common.h, data_packet_struct). A `;`
@@ -50,30 +50,37 @@ class CheckResult:
         self.host_name = host_name
         self.service_description = service_description
         self.return_code = return_code
-        self.plugin_output = cut(clean(plugin_output), MAX_PLUGIN_OUTPUT_BYTES)
+        self.plugin_output = cut(_clean_output(plugin_output), MAX_PLUGIN_OUTPUT_BYTES)
 
     def dated(self, at_s: float) -> CheckResult:
         """Return this result with its own time in the output, for a delivery that comes late.
 
         The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c), so the time of the event
-        can travel only in the text. It goes before the performance data and survives a cut.
+        can travel only in the text. It goes before the performance data of the first line and survives a cut.
         """
-        text, bar, performance_data = self.plugin_output.partition("|")
+        first_line, newline, long_output = self.plugin_output.partition("\n")
+        text, bar, performance_data = first_line.partition("|")
         stamp = f" (at {format_time(at_s)})"
         end = f"{stamp} {bar}{performance_data}" if bar else stamp
         room = MAX_PLUGIN_OUTPUT_BYTES - len(end.encode())
         if room < len(CUT_MARK):
             end, room = stamp, MAX_PLUGIN_OUTPUT_BYTES - len(stamp)
         output = cut(text.rstrip(), room) + end
+        room = MAX_PLUGIN_OUTPUT_BYTES - len(output.encode())
+        if room > len(CUT_MARK):
+            output += cut(newline + long_output, room)
         return CheckResult(self.host_name, self.service_description, self.return_code, output)
 
     def external_command(self, at_s: float) -> str:
-        """Return the line that submits this result through Nagios's command file (Nagios Core, External Commands)."""
+        """Return the line that submits this result through Nagios's command file (Nagios Core, External Commands).
+
+        It is what nsca from 2.10.1 on writes, with the output's newlines and backslashes escaped.
+        """
         if self.service_description:
             what = f"PROCESS_SERVICE_CHECK_RESULT;{self.host_name};{self.service_description}"
         else:
             what = f"PROCESS_HOST_CHECK_RESULT;{self.host_name}"
-        return f"[{int(at_s)}] {what};{self.return_code};{self.plugin_output}"
+        return f"[{int(at_s)}] {what};{self.return_code};{escape_newlines(self.plugin_output)}"
 
 
 def parse_check_result(arguments: Sequence[str]) -> CheckResult:
@@ -128,6 +135,11 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def escape_newlines(text: str) -> str:
+    """Return `text` on one line as Nagios reads it back: a newline as `\\n`, a backslash as two of them."""
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
 def cut(text: str, max_bytes: int) -> str:
     """Return `text` within `max_bytes` of UTF-8, cut between characters and marked with `...` if it was longer."""
     encoded = text.encode()
@@ -139,6 +151,14 @@ def cut(text: str, max_bytes: int) -> str:
 def shown(text: str) -> str:
     """Return `text` quoted for a message: on one line, and not longer than a line."""
     return "'" + cut(clean(text), 60) + "'"
+
+
+def _clean_output(text: str) -> str:
+    """Return `text` with newlines as its only line ends, none of them last, and `?` for what else is not printable."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
+    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
 
 
 def _states(*, is_host_check: bool) -> tuple[str, ...]:

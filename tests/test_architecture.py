@@ -27,7 +27,9 @@ ARROWS = {
     "entries": "queue_file config denial check_result errors",
     "transports.nsca": "nsca.client config check_result",
     "transports.__init__": "",
-    "nsca.client": "nsca.packet nsca.cipher nsca.monitor check_result errors",
+    "nsca.client": "nsca.conversation nsca.monitor check_result",
+    "nsca.conversation": "nsca.connect nsca.packet nsca.cipher nsca.monitor check_result errors",
+    "nsca.connect": "nsca.packet nsca.monitor errors",
     "nsca.receiver": "nsca.packet nsca.cipher check_result errors",
     "nsca.packet": "check_result errors",
     "spool": "queue_file leader files check_result errors",
@@ -54,7 +56,7 @@ ROOMS = {
     "click": {"cli"},
     "cryptography": {"nsca.openssl"},
     "ctypes": {"nsca.mcrypt"},
-    "socket": {"demo", "nsca.client", "nsca.receiver", "system_log"},
+    "socket": {"demo", "nsca.connect", "nsca.conversation", "nsca.receiver", "system_log"},
     "subprocess": {"demo"},
 }
 

@@ -1,64 +1,38 @@
-"""One NSCA conversation: connect, read the init packet, send data packets, learn the verdict.
+"""Sending check results to an NSCA daemon: a batch with one verdict, or a connection that is kept for more.
 
-NSCA has no acknowledgement, but a stock daemon shows by the way it closes whether it took the packets. After the
-last data packet we send one byte more in the same segment, end our direction, and read until the end:
-
-    end of file         the daemon read every packet and the extra byte, saw the end, closed:    accepted
-    connection reset    it closed with bytes unread, as it does on a bad checksum:               refused
-    deadline, else      nobody knows; the caller sends again, perhaps twice:                     unknown
-
-Without the extra byte a refused single packet would look accepted: the daemon had nothing unread. Observed on nsca
-2.7.2 to 2.10.3 in all its ways to run (src/nsca.c, `handle_connection_read`). An end of file that arrives while
-bytes of ours are not acknowledged means that the daemon closed before it had them: refused, the reset is on its way.
-
-In the 2.7 layout (`legacy_2_7_mode`) a daemon from 2.9.1 on takes only exactly one packet of 720 bytes per connection
-and also closes cleanly what it refuses: there we send no extra byte, and the verdict is "sent, not known".
-
-One deadline covers look-up, connection, init packet, sending and verdict. Daemons poll their sockets once per second,
-so a conversation may take two seconds; a batch pays that once.
+Daemons poll their sockets once per second, so a conversation may take two seconds; a batch, or a kept connection,
+pays that once. `conversation.py` says how the verdict is known.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import socket
-import struct
-import sys
-import termios
 import time
 
-from ..errors import ConnectError, DeliveryError, ProtocolError, RefusedError, VerdictUnknown
-from .cipher import make_encryptor
-from .packet import (
-    DATA_PACKET_LENGTH,
-    INIT_PACKET_LENGTH,
-    LEGACY_DATA_PACKET_LENGTH,
-    decode_init_packet,
-    encode_data_packet,
-)
+from .conversation import ACCEPTED, SENT_NOT_KNOWN, Conversation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..check_result import CheckResult
     from .monitor import Monitor
 
-ACCEPTED = "accepted"
-SENT_NOT_KNOWN = "sent, not known"
+__all__ = ["ACCEPTED", "SENT_NOT_KNOWN", "Connection", "send_check_results"]
 
-EXTRA_BYTE = b"\0"
-PACKETS_PER_WRITE = 15  # just below 64 KiB
-MIN_ADDRESS_SHARE_S = 3.0
-
-RESETS = (errno.ECONNRESET, errno.EPIPE)
+# Daemons up to 2.9 drop what is older than their max_packet_age, 30 s, counted from the init packet.
+RENEW_AFTER_S = 20.0
 
 
-def send_check_results(monitor: Monitor, results: Sequence[CheckResult]) -> str:
+def send_check_results(
+    monitor: Monitor, results: Sequence[CheckResult], padding: Callable[[int], bytes] = os.urandom
+) -> str:
     """Send `results` over one connection and return the verdict, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
+
+    One deadline, `monitor.timeout_s` from now, covers look-up, connection, init packet, sending and verdict.
+
+    Args:
+        padding: fills the unused bytes of the packets; `bytes` makes them NUL.
 
     Raises:
         RefusedError: the daemon refused the packets. Nothing of the batch counts as delivered.
@@ -70,206 +44,104 @@ def send_check_results(monitor: Monitor, results: Sequence[CheckResult]) -> str:
     """
     if monitor.legacy_2_7_mode and len(results) > 1:
         raise ValueError("the 2.7 layout takes one check result per connection")
-    deadline = time.monotonic() + monitor.timeout_s
-    sock, iv, packet_timestamp = _open(monitor, deadline)
-    with sock:
-        encrypt = make_encryptor(monitor.encryption_method, monitor.password, iv)
-        conversation = _Conversation(sock, monitor, deadline)
-        conversation.check_still_open()
-        length = LEGACY_DATA_PACKET_LENGTH if monitor.legacy_2_7_mode else DATA_PACKET_LENGTH
-        packets = (encrypt(encode_data_packet(result, packet_timestamp, os.urandom(length))) for result in results)
-        try:
-            conversation.send(packets)
-            conversation.wait_for_end()
-        except DeliveryError:
-            raise
-        except socket.timeout as error:
-            what = f"no verdict within {monitor.timeout_s:g} s; it may or may not have taken the packets"
-            raise VerdictUnknown(f"{monitor}: {what}") from error
-        except OSError as error:
-            if error.errno not in RESETS:
-                raise DeliveryError(f"{monitor}: {error.strerror or error}") from error
-            if conversation.bytes_sent < length:
-                raise DeliveryError(f"{monitor}: connection reset before a packet was sent") from error
-            raise RefusedError(_refusal(monitor)) from error
-    return SENT_NOT_KNOWN if monitor.legacy_2_7_mode else ACCEPTED
+    conversation = Conversation(monitor, padding, time.monotonic() + monitor.timeout_s)
+    try:
+        conversation.send(results)
+        return conversation.finish()
+    finally:
+        conversation.close()
 
 
-class _Conversation:
-    """What follows the init packet on one connection."""
+class Connection:
+    """A connection to a daemon that is kept for many check results, as a context manager.
 
-    def __init__(self, sock: socket.socket, monitor: Monitor, deadline: float) -> None:
-        self._sock = sock
+        with Connection(monitor) as connection:
+            connection.send(results)    # as often as you like
+        # here the daemon has taken them all
+
+    It is made for the first check result and renewed when it is 20 s old; in the 2.7 layout for each result.
+    `monitor.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
+
+    Attributes:
+        delivered: how many check results have a good verdict, in the order in which they were sent. After an error,
+            those from this number on are the ones to send again.
+        unconfirmed: how many were sent since then.
+    """
+
+    def __init__(self, monitor: Monitor, padding: Callable[[int], bytes] = os.urandom) -> None:
+        self.delivered = 0
+        self.unconfirmed = 0
         self._monitor = monitor
-        self._deadline = deadline
-        self.bytes_sent = 0
+        self._padding = padding
+        self._conversation: Conversation | None = None
 
-    def check_still_open(self) -> None:
-        """Raise unless the peer is silent now: an end or a reset here means that nothing was sent."""
-        self._sock.setblocking(False)
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
         try:
-            data = self._sock.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            raise DeliveryError(f"{self._monitor}: connection reset after the init packet") from error
-        if not data:
-            raise DeliveryError(f"{self._monitor}: connection closed after the init packet")
-        raise ProtocolError(f"{self._monitor}: sent more than an init packet; is this an NSCA daemon?")
+            if kind is None:
+                self.confirm()
+        finally:
+            self.close()
 
-    def send(self, packets: Iterator[bytes]) -> None:
-        """Send all packets, the extra byte and the end of our direction, the last three in one segment."""
-        if hasattr(socket, "TCP_CORK"):
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
-        waiting: list[bytes] = []
-        for packet in packets:
-            waiting.append(packet)
-            if len(waiting) > PACKETS_PER_WRITE:
-                self._write(b"".join(waiting[:-1]))
-                del waiting[:-1]
-        if not self._monitor.legacy_2_7_mode:
-            waiting.append(EXTRA_BYTE)
-        self._write(b"".join(waiting))
+    def send(self, results: Iterable[CheckResult]) -> None:
+        """Send `results`, any number, one by one as they come. They are on their way when this returns.
+
+        Raises:
+            What `send_check_results` raises, about these results or about those sent before.
+        """
         try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            if error.errno != errno.ENOTCONN:
-                raise
-            # The connection has ended already, and wait_for_end finds out how.
+            if self._conversation:
+                self._conversation.check_still_open()
+            for result in results:
+                self._fresh_conversation().send((result,))
+                self.unconfirmed += 1
+                if self._monitor.legacy_2_7_mode:
+                    self.confirm()
+            if self._conversation:
+                self._conversation.deadline = self._next_deadline()
+                self._conversation.flush()
+        except BaseException:
+            self.close()
+            raise
 
-    def wait_for_end(self) -> None:
-        """Return when the peer has taken everything and closed; ConnectionResetError if it closed without."""
-        self._sock.settimeout(_remaining(self._deadline))
-        if self._sock.recv(1):
-            raise ProtocolError(f"{self._monitor}: answered the packets, which NSCA daemons never do")
-        reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if reset or (not self._monitor.legacy_2_7_mode and _unacknowledged(self._sock)):
-            raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
+    def confirm(self) -> str | None:
+        """End the conversation with the daemon and return its verdict on all that was sent; a next `send` begins anew.
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            self._sock.settimeout(_remaining(self._deadline))
-            sent = self._sock.send(view)
-            self.bytes_sent += sent
-            view = view[sent:]
+        Returns:
+            ACCEPTED; SENT_NOT_KNOWN in the 2.7 layout; None if nothing is open.
 
-
-def _open(monitor: Monitor, deadline: float) -> tuple[socket.socket, bytes, int]:
-    """Return a connected socket with the init packet read, from the first address of the name that gives one."""
-    addresses = _resolve(monitor, deadline)
-    for left in range(len(addresses), 0, -1):
-        family, kind, protocol, _, address = addresses[-left]
-        # A dead address must leave time for the ones behind it.
-        share_s = min(max(_remaining(deadline) / left, MIN_ADDRESS_SHARE_S), _remaining(deadline))
+        Raises:
+            What `send_check_results` raises.
+        """
+        if self._conversation is None:
+            return None
+        self._conversation.deadline = self._next_deadline()
         try:
-            return _open_address(monitor, (family, kind, protocol), address, time.monotonic() + share_s)
-        except DeliveryError as error:
-            if left == 1 or time.monotonic() >= deadline:
-                number = len(addresses) - left + 1
-                tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
-                raise type(error)(f"{monitor}: {error}{tried}") from error
-    raise ConnectError(f"{monitor}: the name has no address")
+            verdict = self._conversation.finish()
+        finally:
+            self.close()
+        self.delivered += self.unconfirmed
+        self.unconfirmed = 0
+        return verdict
 
+    def close(self) -> None:
+        """Let go of the connection, without asking what became of the results that are unconfirmed."""
+        if self._conversation:
+            self._conversation.close()
+            self._conversation = None
 
-def _open_address(
-    monitor: Monitor, kind: tuple[int, int, int], address: Any, deadline: float
-) -> tuple[socket.socket, bytes, int]:
-    """Connect to one address and read its init packet; errors come without the monitor's name."""
-    within = f"within {monitor.timeout_s:g} s"
-    try:
-        sock = socket.socket(*kind)
-    except OSError as error:  # a family that this host does not have
-        raise ConnectError((error.strerror or str(error)).lower()) from error
-    try:
-        try:
-            sock.settimeout(_remaining(deadline))
-            sock.connect(address)
-        except socket.timeout:
-            raise ConnectError(f"no answer to the connection attempt {within}") from None
-        except OSError as error:
-            raise ConnectError((error.strerror or str(error)).lower()) from error
-        iv, packet_timestamp = decode_init_packet(_read_init_packet(sock, deadline, within))
-    except BaseException:
-        sock.close()
-        raise
-    return sock, iv, packet_timestamp
+    def _fresh_conversation(self) -> Conversation:
+        """Return a conversation that is open, and young enough for one more packet."""
+        if self._conversation and time.monotonic() - self._conversation.opened_at >= RENEW_AFTER_S:
+            self.confirm()
+        deadline = self._next_deadline()
+        if self._conversation is None:
+            self.unconfirmed = 0
+            self._conversation = Conversation(self._monitor, self._padding, deadline)
+        self._conversation.deadline = deadline
+        return self._conversation
 
-
-def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> bytes:
-    data = b""
-    while len(data) < INIT_PACKET_LENGTH:
-        received = f"{len(data)} of the {INIT_PACKET_LENGTH} bytes of an init packet"
-        try:
-            sock.settimeout(_remaining(deadline))
-            chunk = sock.recv(INIT_PACKET_LENGTH - len(data))
-        except socket.timeout:
-            if not data:
-                raise DeliveryError(
-                    f"connected, but no init packet {within}; the daemon hangs, or does not speak NSCA"
-                ) from None
-            raise ProtocolError(f"sent only {received} {within}; is this an NSCA daemon?") from None
-        except OSError as error:
-            raise DeliveryError(f"connection reset after {received}") from error
-        if not chunk:
-            raise ProtocolError(f"closed after {received}; is this an NSCA daemon, and may this host talk to it?")
-        data += chunk
-    return data
-
-
-def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
-    """Return the addresses of the monitor as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
-    try:
-        return socket.getaddrinfo(monitor.host, monitor.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        pass  # a name, not an address
-    import threading
-
-    outcome: list[Any] = []
-
-    def look_up() -> None:
-        try:
-            outcome.append(socket.getaddrinfo(monitor.host, monitor.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as error:  # the limit of processes is reached
-        raise ConnectError(f"{monitor}: cannot look the name up: {error}") from error
-    thread.join(_remaining(deadline))
-    if not outcome:
-        raise ConnectError(f"{monitor}: the name did not resolve within {monitor.timeout_s:g} s")
-    if isinstance(outcome[0], Exception):
-        reason = getattr(outcome[0], "strerror", None) or "not a host name"
-        raise ConnectError(f"{monitor}: the name does not resolve: {reason}") from outcome[0]
-    addresses: list[Any] = outcome[0]
-    return addresses
-
-
-def _remaining(deadline: float) -> float:
-    """Return the seconds left; never zero, which would make a socket non-blocking instead of late."""
-    return max(deadline - time.monotonic(), 0.001)
-
-
-def _unacknowledged(sock: socket.socket) -> int:
-    """Return how many bytes the peer's kernel has not acknowledged; elsewhere than on Linux there is no telling: 0."""
-    if not sys.platform.startswith("linux"):
-        return 0
-    # TIOCOUTQ is SIOCOUTQ on a TCP socket (tcp(7)); it counts the end of our direction as one byte.
-    (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0)))
-    return int(count)
-
-
-def _refusal(monitor: Monitor) -> str:
-    causes = [
-        "wrong password" if monitor.password else "no password is set",
-        f"wrong encryption_method ({monitor.encryption_method})",
-    ]
-    if monitor.password != monitor.password.strip():
-        causes.append("blanks around the password, which belong to it")
-    causes.append("a daemon that was stopped meanwhile")
-    if not monitor.legacy_2_7_mode:
-        causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
-    return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"
+    def _next_deadline(self) -> float:
+        return time.monotonic() + self._monitor.timeout_s

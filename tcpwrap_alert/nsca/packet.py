@@ -17,6 +17,11 @@ The server speaks first, with the init packet; the client answers with data pack
 
 What a text field holds after its NUL, and the padding, is random, as with the C client: else most of the packet
 would be known in advance to whoever listens.
+
+Line breaks of the output travel as they are. A daemon from 2.10.1 on escapes them, and backslashes, for Nagios, so
+that the output arrives unchanged. Older ones pass them on raw: what stands behind a line break is then a line of its
+own to Nagios, lost, or worse if it reads like a command. So output with a line that does travels on one line. In the
+2.7 layout we escape, because a daemon that wants it never does.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from __future__ import annotations
 import struct
 from binascii import crc32
 
-from ..check_result import CheckResult, cut
+from ..check_result import CUT_MARK, CheckResult, cut, escape_newlines
 from ..errors import CheckResultError, ProtocolError
 
 PACKET_VERSION = 3
@@ -43,6 +48,10 @@ _PLUGIN_OUTPUT_OFFSET = 206
 _END_PADDING = 2
 
 INIT_PACKET_LENGTH = _INIT.size
+
+# A line that Nagios would take for a command, wherever in the line it begins (nagioscore 4, base/commands.c,
+# process_external_command1): a time in brackets, any character, the command's name up to a semicolon or the end.
+COMMAND_PATTERN = r"\[[^\]]*\].?\s*\w+_\w+\s*(?:;|$)"
 
 
 def encode_init_packet(iv: bytes, packet_timestamp: int) -> bytes:
@@ -71,11 +80,12 @@ def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: byte
     """
     packet = bytearray(padding)
     output_size = len(packet) - _PLUGIN_OUTPUT_OFFSET - _END_PADDING
+    to_wire = _escaped if len(packet) == LEGACY_DATA_PACKET_LENGTH else _without_commands
     _HEAD.pack_into(packet, 0, PACKET_VERSION, 0, packet_timestamp, result.return_code)
     packet[2:4] = padding[2:4]
     _put_text(packet, *_HOST_NAME, result.host_name)
     _put_text(packet, *_SERVICE_DESCRIPTION, result.service_description)
-    _put_text(packet, _PLUGIN_OUTPUT_OFFSET, output_size, cut(result.plugin_output, output_size - 1))
+    _put_text(packet, _PLUGIN_OUTPUT_OFFSET, output_size, to_wire(result.plugin_output, output_size - 1))
     _CRC.pack_into(packet, _CRC_OFFSET, crc32(packet))
     return bytes(packet)
 
@@ -105,6 +115,28 @@ def decode_data_packet(data: bytes) -> tuple[CheckResult, int]:
         return CheckResult(texts[0], texts[1], return_code, texts[2]), packet_timestamp
     except CheckResultError as error:
         raise ProtocolError(f"not a check result: {error}") from error
+
+
+def _without_commands(text: str, max_bytes: int) -> str:
+    """Return `text`, cut to `max_bytes`; on one line if a later line could be a command to Nagios."""
+    if "\n" in text:
+        import re  # costs as much as a quarter of a start of Python, and denials have one line
+
+        if any(re.search(COMMAND_PATTERN, line) for line in text.split("\n")[1:]):
+            text = text.replace("\n", " ")
+    return cut(text, max_bytes)
+
+
+def _escaped(text: str, max_bytes: int) -> str:
+    """Return `text` escaped for Nagios, and then cut to `max_bytes`, but not within an escape."""
+    escaped = escape_newlines(text)
+    shortened = cut(escaped, max_bytes)
+    if shortened != escaped:
+        kept = shortened[: -len(CUT_MARK)]
+        if (len(kept) - len(kept.rstrip("\\"))) % 2:
+            kept = kept[:-1]
+        shortened = kept + CUT_MARK
+    return shortened
 
 
 def _put_text(packet: bytearray, offset: int, size: int, text: str) -> None:

@@ -123,9 +123,29 @@ def test_any_other_return_code_is_refused_with_the_states_that_exist(service_des
         ("\ud800", "?"),
     ],
 )
-def test_output_is_cleaned_onto_one_line(text, cleaned):
+def test_a_text_is_cleaned_onto_one_line(text, cleaned):
     assert clean(text) == cleaned
-    assert make(plugin_output=text).plugin_output == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("", ""),
+        ("Größe ✓ 😀; a|b=1", "Größe ✓ 😀; a|b=1"),
+        ("a\tb\\n", "a\tb\\n"),
+        ("a\nb\n\nc", "a\nb\n\nc"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("a\x0bb\x0cc\x85d\u2028e", "a?b?c?d?e"),
+        ("a\n\r\n\n", "a"),
+        ("\n", ""),
+        ("\na", "\na"),
+        ("a\0b", "a?b"),
+        ("\x1b[31mred\x7f\n", "?[31mred?"),
+        (os.fsdecode(b"Gr\xf6\xdfe\n."), "Gr??e\n."),
+    ],
+)
+def test_output_keeps_its_lines_and_tabs_and_nothing_else_that_is_not_printable(text, output):
+    assert make(plugin_output=text).plugin_output == output
 
 
 @pytest.mark.parametrize("length", [0, 1, 4094, 4095])
@@ -163,9 +183,9 @@ def test_a_cut_keeps_to_its_limit(text, max_bytes, expected):
 
 @given(any_text)
 @settings(deadline=None)
-def test_any_output_becomes_one_printable_line_of_utf8_within_the_limit(text):
+def test_any_output_becomes_printable_lines_of_utf8_within_the_limit(text):
     output = make(plugin_output=text * 50).plugin_output
-    assert output.isprintable()
+    assert output.replace("\n", "").replace("\t", "").isprintable()
     assert len(output.encode()) <= 4095
     assert make(plugin_output=output).plugin_output == output
 
@@ -189,6 +209,12 @@ def test_any_name_is_either_kept_or_refused(host_name, service_description):
         ("OK|a=1", f"OK{EPOCH_STAMP} |a=1"),
         ("OK - fine | a=1;2;3 b=2|c", f"OK - fine{EPOCH_STAMP} | a=1;2;3 b=2|c"),
         ("x|" + "p" * 4093, f"x{EPOCH_STAMP}"),
+        ("OK\nall | of\nit", f"OK{EPOCH_STAMP}\nall | of\nit"),
+        ("OK | a=1\nlong | b=2", f"OK{EPOCH_STAMP} | a=1\nlong | b=2"),
+        ("OK\n" + "l" * 4092, f"OK{EPOCH_STAMP}\n" + "l" * (4092 - 3 - len(EPOCH_STAMP)) + "..."),
+        ("o" * (4090 - len(EPOCH_STAMP)) + "\n1234", "o" * (4090 - len(EPOCH_STAMP)) + EPOCH_STAMP + "\n1234"),
+        ("o" * (4091 - len(EPOCH_STAMP)) + "\n1234", "o" * (4091 - len(EPOCH_STAMP)) + EPOCH_STAMP + "\n..."),
+        ("o" * (4092 - len(EPOCH_STAMP)) + "\n12", "o" * (4092 - len(EPOCH_STAMP)) + EPOCH_STAMP),
     ],
 )
 def test_the_time_of_a_late_result_stands_before_its_performance_data(output, dated):
@@ -244,8 +270,7 @@ def test_performance_data_that_leaves_no_room_for_the_cut_text_goes(room, text):
 def test_any_dated_output_holds_its_time_and_stays_within_the_limit(output, performance_data, repeat):
     bar = "" if performance_data is None else "|" + performance_data
     dated = make(plugin_output=output * repeat + bar).dated(0).plugin_output
-    assert EPOCH_STAMP in dated
-    assert dated.isprintable()
+    assert EPOCH_STAMP in dated.split("\n")[0]
     assert len(dated.encode()) <= 4095
 
 
@@ -264,7 +289,11 @@ def test_dating_changes_nothing_but_a_copy_of_the_output(service_description):
         (make(service_description="", return_code=1), "[1700000000] PROCESS_HOST_CHECK_RESULT;firestorm;1;Denied"),
         (
             make(plugin_output="a;b\n[1] DISABLE_NOTIFICATIONS"),
-            "[1700000000] PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;a;b [1] DISABLE_NOTIFICATIONS",
+            r"[1700000000] PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;a;b\n[1] DISABLE_NOTIFICATIONS",
+        ),
+        (
+            make(plugin_output="C:\\new\n\\"),
+            r"[1700000000] PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;C:\\new\n\\",
         ),
     ],
 )

@@ -34,7 +34,7 @@ from tcpwrap_alert.errors import (
     TcpwrapAlertError,
     VerdictUnknown,
 )
-from tcpwrap_alert.nsca import client
+from tcpwrap_alert.nsca import connect, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
@@ -320,13 +320,13 @@ def test_a_daemon_that_never_reads_a_large_batch(start):
 
 def test_a_reset_between_the_init_packet_and_our_look_at_it(start, monkeypatch):
     daemon = start(sends_init(then=resets_soon))
-    make_encryptor = client.make_encryptor
+    make_encryptor = conversation.make_encryptor
 
     def make_encryptor_late(*args):
         daemon.connection()
         return make_encryptor(*args)
 
-    monkeypatch.setattr(client, "make_encryptor", make_encryptor_late)
+    monkeypatch.setattr(conversation, "make_encryptor", make_encryptor_late)
     error, _ = send_in_vain(monitor_of(daemon))
     assert type(error) is DeliveryError
     assert "connection reset after the init packet" in str(error)
@@ -368,12 +368,12 @@ def test_an_end_while_packets_wait_to_be_sent_is_a_refusal(start, end, packets_r
 def test_an_end_before_the_extra_byte_travels_is_a_refusal(start, end, monkeypatch):
     """Nothing was unread when the daemon closed, as after a bad packet whose extra byte is still on its way."""
 
-    def write_and_let_it_close(conversation, data):
-        write(conversation, data)
+    def flush_and_let_it_close(self):
+        flush(self)
         daemon.connection()
 
-    write = client._Conversation._write
-    monkeypatch.setattr(client._Conversation, "_write", write_and_let_it_close)
+    flush = conversation.Conversation.flush
+    monkeypatch.setattr(conversation.Conversation, "flush", flush_and_let_it_close)
     daemon = start(reads(PACKET, then=end), segment_size=SEGMENT_SIZE)
     error, took_s = send_in_vain(monitor_of(daemon))
     assert len(daemon.connection().received) == PACKET
@@ -557,7 +557,7 @@ FIRST_ADDRESSES = {
 
 @pytest.mark.parametrize("first", FIRST_ADDRESSES.values(), ids=FIRST_ADDRESSES)
 def test_the_second_address_takes_over_when_the_first(start, hosts, monkeypatch, first):
-    monkeypatch.setattr(client, "MIN_ADDRESS_SHARE_S", 0.2)
+    monkeypatch.setattr(connect, "MIN_ADDRESS_SHARE_S", 0.2)
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     daemon = start(address="127.0.0.3")
     with first(daemon.port):
@@ -606,7 +606,7 @@ LAST_ADDRESSES = {
 
 @pytest.mark.parametrize(("behaviour", "kind", "message"), LAST_ADDRESSES.values(), ids=LAST_ADDRESSES)
 def test_when_all_addresses_fail_the_last_error_is_shown(start, hosts, monkeypatch, behaviour, kind, message):
-    monkeypatch.setattr(client, "MIN_ADDRESS_SHARE_S", 0.2)
+    monkeypatch.setattr(connect, "MIN_ADDRESS_SHARE_S", 0.2)
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     first = start(sends(fake_daemon.SSH_BANNER, then=holds), address="127.0.0.2")
     if behaviour:

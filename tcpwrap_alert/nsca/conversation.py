@@ -1,0 +1,200 @@
+"""One NSCA conversation with a daemon: init packet, data packets, and the verdict.
+
+NSCA has no acknowledgement, but a stock daemon shows by the way it closes whether it took the packets. After the
+last data packet we send one byte more in the same segment, end our direction, and read until the end:
+
+    end of file         the daemon read every packet and the extra byte, saw the end, closed:    accepted
+    connection reset    it closed with bytes unread, as it does on a bad checksum:               refused
+    deadline, else      nobody knows; the caller sends again, perhaps twice:                     unknown
+
+Without the extra byte a refused single packet would look accepted: the daemon had nothing unread. Observed on nsca
+2.7.2 to 2.10.3 in all its ways to run (src/nsca.c, `handle_connection_read`). An end of file that arrives while
+bytes of ours are not acknowledged means that the daemon closed before it had them: refused, the reset is on its way.
+
+In the 2.7 layout (`legacy_2_7_mode`) a daemon from 2.9.1 on takes only exactly one packet of 720 bytes per connection
+and also closes cleanly what it refuses: there we send no extra byte, and the verdict is "sent, not known".
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+import struct
+import sys
+import termios
+import time
+
+from ..errors import DeliveryError, ProtocolError, RefusedError, VerdictUnknown
+from .cipher import make_encryptor
+from .connect import connect, remaining
+from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, encode_data_packet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..check_result import CheckResult
+    from .monitor import Monitor
+
+ACCEPTED = "accepted"
+SENT_NOT_KNOWN = "sent, not known"
+
+EXTRA_BYTE = b"\0"
+PACKETS_PER_WRITE = 15  # just below 64 KiB
+
+RESETS = (errno.ECONNRESET, errno.EPIPE)
+
+
+class Conversation:
+    """One connection, from its init packet on; whoever opens it must close it.
+
+    Args:
+        padding: returns as many bytes as it is asked for, to fill the packets with.
+        deadline: of all that follows, in seconds of `time.monotonic()`; the attribute may be moved between calls.
+
+    Raises:
+        ConnectError: no connection; nothing was sent.
+        ProtocolError: the peer does not speak NSCA.
+        DeliveryError: it sent no init packet or closed after it.
+        ValueError: the encryption method is not available.
+    """
+
+    def __init__(self, monitor: Monitor, padding: Callable[[int], bytes], deadline: float) -> None:
+        self.deadline = deadline
+        self.opened_at = time.monotonic()
+        self._monitor = monitor
+        self._padding = padding
+        self._packet_length = LEGACY_DATA_PACKET_LENGTH if monitor.legacy_2_7_mode else DATA_PACKET_LENGTH
+        self._bytes_sent = 0
+        self._waiting: list[bytes] = []
+        self._sock, iv, self._packet_timestamp = connect(monitor, deadline)
+        try:
+            self._encrypt = make_encryptor(monitor.encryption_method, monitor.password, iv)
+            self.check_still_open()
+            if hasattr(socket, "TCP_CORK"):
+                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        except BaseException:
+            self.close()
+            raise
+
+    def check_still_open(self) -> None:
+        """Raise unless the peer is silent now: an end or a reset here means that it does not read what comes.
+
+        Raises:
+            RefusedError: it closed after packets had been sent.
+            DeliveryError: it closed before.
+            ProtocolError: it says something.
+        """
+        self._sock.setblocking(False)
+        end = "closed"
+        try:
+            if self._sock.recv(1, socket.MSG_PEEK):
+                raise ProtocolError(f"{self._monitor}: sent more than an init packet; is this an NSCA daemon?")
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            end = "reset"
+        if self._bytes_sent:
+            raise RefusedError(_refusal(self._monitor))
+        raise DeliveryError(f"{self._monitor}: connection {end} after the init packet")
+
+    def send(self, results: Iterable[CheckResult]) -> None:
+        """Send the data packets of `results`; up to 15 of them wait for what follows, for `flush` or `finish`.
+
+        Raises:
+            RefusedError: the daemon refused the packets.
+            VerdictUnknown: the deadline came first.
+            DeliveryError: any other failure of the connection.
+        """
+        for result in results:
+            packet = encode_data_packet(result, self._packet_timestamp, self._padding(self._packet_length))
+            self._waiting.append(self._encrypt(packet))
+            if len(self._waiting) > PACKETS_PER_WRITE:
+                last = self._waiting.pop()
+                self.flush()
+                self._waiting.append(last)
+
+    def flush(self) -> None:
+        """Write what waits. Raises what `send` raises."""
+        view = memoryview(b"".join(self._waiting))
+        self._waiting.clear()
+        try:
+            while view:
+                self._sock.settimeout(remaining(self.deadline))
+                sent = self._sock.send(view)
+                self._bytes_sent += sent
+                view = view[sent:]
+        except OSError as error:
+            raise self._judgement(error) from error
+
+    def finish(self) -> str:
+        """Send the extra byte and the end in one segment with the last packet; return the verdict when it is there.
+
+        Returns ACCEPTED, or SENT_NOT_KNOWN in the 2.7 layout. Raises what `send` raises, and ProtocolError.
+        """
+        if not self._monitor.legacy_2_7_mode:
+            self._waiting.append(EXTRA_BYTE)
+        self.flush()
+        try:
+            self._end_our_direction()
+            self._sock.settimeout(remaining(self.deadline))
+            answer = self._sock.recv(1)
+            if not answer:
+                self._check_end()
+        except OSError as error:
+            raise self._judgement(error) from error
+        if answer:
+            raise ProtocolError(f"{self._monitor}: answered the packets, which NSCA daemons never do")
+        return SENT_NOT_KNOWN if self._monitor.legacy_2_7_mode else ACCEPTED
+
+    def close(self) -> None:
+        """Close the connection; without `finish`, what was sent has no verdict."""
+        self._sock.close()
+
+    def _end_our_direction(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+            # The connection has ended already, and the read that follows finds out how.
+
+    def _check_end(self) -> None:
+        """Raise ConnectionResetError if the peer closed without having taken everything."""
+        reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if reset or (not self._monitor.legacy_2_7_mode and _unacknowledged(self._sock)):
+            raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
+
+    def _judgement(self, error: OSError) -> DeliveryError:
+        """Return what a failure of the socket means for the check results."""
+        if isinstance(error, socket.timeout):
+            what = f"no verdict within {self._monitor.timeout_s:g} s; it may or may not have taken the packets"
+            return VerdictUnknown(f"{self._monitor}: {what}")
+        if error.errno not in RESETS:
+            return DeliveryError(f"{self._monitor}: {error.strerror or error}")
+        if self._bytes_sent < self._packet_length:
+            return DeliveryError(f"{self._monitor}: connection reset before a packet was sent")
+        return RefusedError(_refusal(self._monitor))
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Return how many bytes the peer's kernel has not acknowledged; elsewhere than on Linux there is no telling: 0."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    # TIOCOUTQ is SIOCOUTQ on a TCP socket (tcp(7)); it counts the end of our direction as one byte.
+    (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0)))
+    return int(count)
+
+
+def _refusal(monitor: Monitor) -> str:
+    causes = [
+        "wrong password" if monitor.password else "no password is set",
+        f"wrong encryption_method ({monitor.encryption_method})",
+    ]
+    if monitor.password != monitor.password.strip():
+        causes.append("blanks around the password, which belong to it")
+    causes.append("a daemon that was stopped meanwhile")
+    if not monitor.legacy_2_7_mode:
+        causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
+    return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"
