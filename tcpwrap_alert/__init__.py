@@ -1,3 +1,29 @@
-"""Denied connections as passive checks at the monitor, by NSCA, with nothing lost on the way."""
+"""Denied connections as passive checks at the monitor, by NSCA, with nothing lost on the way.
+
+For programs: `tcpwrap_alert.nsca` sends check results, `tcpwrap_alert.pynsca` is for code written for pynsca.
+"""
+
+from __future__ import annotations
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "nsca", "pynsca"]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from . import nsca, pynsca
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load `nsca` and `pynsca` when they are first used (PEP 562): no start pays for what it does not use."""
+    if name == "nsca":
+        from . import nsca
+
+        return nsca
+    if name == "pynsca":
+        from . import pynsca
+
+        return pynsca
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

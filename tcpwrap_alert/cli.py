@@ -1,4 +1,4 @@
-"""The command `tcpwrap-alert`: arguments to one call, its outcome to text and exit status. The only user of click."""
+"""The command `tcpwrap-alert`: arguments to one call, its outcome to text and exit status. `cli_send.py` has `send`."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from . import __version__
-from .check_result import CheckResult, parse_check_result
-from .config import config_warning, load_config
+from .check_result import CheckResult, clean, parse_check_result
+from .cli_options import config_option, warn
+from .cli_send import send
+from .config import load_config
 from .demo import run_demo
 from .denial import Denial
 from .entries import check_result_entry, denial_entry
 from .errors import TcpwrapAlertError
 from .forward import replay, submit
+from .nsca.cipher import known_methods
 from .nsca.receiver import Receiver
 from .waiting import count_set_aside, count_waiting, list_waiting
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRESS_BAR_FROM = 500
+METHODS = f"encryption_method in the configuration: {known_methods()}."
 EXIT_USAGE = 64
 EXIT_BUG = 70
 EXIT_OUTPUT = 74
@@ -60,17 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_BUG
 
 
-def _config_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--config",
-        "config_path",
-        metavar="FILE",
-        help="The send_nsca.cfg to use.  [default: $TCPWRAP_ALERT_CONFIG, else "
-        "/etc/tcpwrap-alert/send_nsca.cfg, else /etc/send_nsca.cfg]",
-    )(command)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=METHODS)
 @click.version_option(__version__)
 def main() -> None:
     """Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
@@ -85,7 +79,7 @@ def main() -> None:
 @main.command()
 @click.argument("daemon")
 @click.argument("client")
-@_config_option
+@config_option()
 def deny(daemon: str, client: str, config_path: str | None) -> None:
     """Report a denial and wait for the outcome.
 
@@ -93,13 +87,13 @@ def deny(daemon: str, client: str, config_path: str | None) -> None:
 
     Example: tcpwrap-alert deny sshd 203.0.113.7
     """
-    _warn(config_path)
+    warn(config_path)
     submit(denial_entry(Denial(daemon, client)), config_path)
 
 
 @main.command("submit", context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT", nargs=-1, type=click.UNPROCESSED)
-@_config_option
+@config_option()
 def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
     """Submit a passive check result.
 
@@ -110,12 +104,12 @@ def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """
     result = parse_check_result(arguments)
-    _warn(config_path)
+    warn(config_path)
     submit(check_result_entry(result), config_path)
 
 
 @main.command("replay")
-@_config_option
+@config_option()
 def replay_command(config_path: str | None) -> None:
     """Deliver all that waits, oldest first.
 
@@ -125,7 +119,7 @@ def replay_command(config_path: str | None) -> None:
     """
     waiting = count_waiting(config_path)
     if waiting:
-        _warn(config_path)
+        warn(config_path)
     set_aside_before = count_set_aside(config_path)
     try:
         if waiting >= PROGRESS_BAR_FROM and sys.stderr.isatty():
@@ -139,13 +133,13 @@ def replay_command(config_path: str | None) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per waiting check result.")
-@_config_option
+@config_option()
 def queue(as_json: bool, config_path: str | None) -> None:
     """List what waits, since when and why.
 
     Example: tcpwrap-alert queue
     """
-    _warn(config_path)
+    warn(config_path)
     rows = list_waiting(config_path)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -156,7 +150,7 @@ def queue(as_json: bool, config_path: str | None) -> None:
             why = row["why"]
             click.echo(why)
         fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
-        what = row["queue_file"] if row["since"] is None else ";".join(str(field) for field in fields)
+        what = row["queue_file"] if row["since"] is None else ";".join(clean(str(field)) for field in fields)
         click.echo(f"  {row['since'] or ''}  {what}")
     click.echo(f"{len(rows)} waiting")
     _tell_set_aside(count_set_aside(config_path))
@@ -164,7 +158,7 @@ def queue(as_json: bool, config_path: str | None) -> None:
 
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=5667, show_default=True, help="0: any free port.")
-@_config_option
+@config_option()
 def listen(port: int, config_path: str | None) -> None:
     """Be a small monitor on 127.0.0.1.
 
@@ -175,7 +169,7 @@ def listen(port: int, config_path: str | None) -> None:
     Example: tcpwrap-alert listen --port 5667
     """
     config = load_config(config_path)
-    _warn(config_path)
+    warn(config_path)
 
     def print_result(result: CheckResult) -> None:
         click.echo(result.external_command(time.time()))
@@ -205,13 +199,10 @@ def demo() -> None:
         raise click.ClickException("an alert was lost, or the denied client received something")
 
 
+main.add_command(send)
+
+
 def _tell_set_aside(count: int) -> None:
     if count > 0:
         files = "1 unreadable queue file" if count == 1 else f"{count} unreadable queue files"
         click.echo(f"tcpwrap-alert: {files} set aside in corrupt/ (syslog says why); remove at will", err=True)
-
-
-def _warn(config_path: str | None) -> None:
-    warning = config_warning(config_path)
-    if warning:
-        click.echo(f"tcpwrap-alert: {warning}", err=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
+CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PATHS[1]}"
 DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
 MAX_TIMEOUT_S = 300.0
@@ -119,6 +120,32 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
 
 
+def set_server(config: Config, value: str) -> None:
+    """Set the monitor to a name or an address, either with or without a port, or the same as a URL: nsca://name:port.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    scheme, separator, rest = value.partition("://")
+    if separator and scheme != "nsca":
+        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: nsca:")
+    address = rest.rstrip("/") if separator else value
+    if address.startswith("["):
+        host, bracket, port = address[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ValueError(f"server '{value}' is not of the form [address]:port")
+        port = port[1:]
+    elif address.count(":") > 1:
+        host, port = address, ""
+    else:
+        host, _, port = address.partition(":")
+    if not host or host.startswith("-") or any(char in host for char in " \t/@;,"):
+        raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
+    config.monitor.host = host
+    if port:
+        _set_port(config, port)
+
+
 def _read(path: str) -> tuple[list[bytes], int]:
     """Return lines and mode of a file; a FIFO or a device, which could hold us for ever, is an OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -176,28 +203,6 @@ def _set_legacy_2_7_mode(config: Config, value: str) -> None:
     config.monitor.legacy_2_7_mode = words[value]
 
 
-def _set_server(config: Config, value: str) -> None:
-    """Take a name, an address, either with a port, or the same as a URL: nsca://name:port."""
-    scheme, separator, rest = value.partition("://")
-    if separator and scheme != "nsca":
-        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: nsca:")
-    address = rest.rstrip("/") if separator else value
-    if address.startswith("["):
-        host, bracket, port = address[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise ValueError(f"server '{value}' is not of the form [address]:port")
-        port = port[1:]
-    elif address.count(":") > 1:
-        host, port = address, ""
-    else:
-        host, _, port = address.partition(":")
-    if not host or host.startswith("-") or any(char in host for char in " \t/@;,"):
-        raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
-    config.monitor.host = host
-    if port:
-        _set_port(config, port)
-
-
 def _set_port(config: Config, value: str) -> None:
     port = _integer(value, "port")
     if not 1 <= port <= 65535:
@@ -249,7 +254,7 @@ def _integer(value: str, key: str) -> int:
 _KEYS: dict[str, Callable[[Config, str], None]] = {
     "encryption_method": _set_encryption_method,
     "legacy_2_7_mode": _set_legacy_2_7_mode,
-    "server": _set_server,
+    "server": set_server,
     "port": _set_port,
     "timeout": _set_timeout,
     "host_name": _set_host_name,

@@ -29,7 +29,7 @@ from .system_log import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .queue_file import Entry
 
@@ -43,15 +43,22 @@ def submit(entry: Entry, config_path: str | None = None) -> None:
         SpoolError: neither the spool nor the monitor could be reached; syslog has the entry.
         TcpwrapAlertError: any other: the entry is in the spool, on disk, and the error says why it waits.
     """
+    submit_all((entry,), config_path)
+
+
+def submit_all(entries: Iterable[Entry], config_path: str | None = None) -> None:
+    """Enqueue all `entries`, then try once to deliver all that waits. Raises what `submit` raises."""
     spool = Spool(find_spool_dirs(config_path)[0])
-    name = _enqueue_or_send(entry, spool, config_path)
-    if name is None:
+    last = None
+    for entry in entries:
+        last = _enqueue_or_send(entry, spool, config_path) or last
+    if last is None:
         return
     try:
         drain(spool, config_path)
     except TcpwrapAlertError:
         # Ours may be gone all the same: delivered in an earlier batch of this run or by another process.
-        if spool.is_waiting(name):
+        if spool.is_waiting(last):
             raise
 
 

@@ -21,6 +21,16 @@ def blocks(text):
     return re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+def commands_of(run):
+    listed = run("tcpwrap-alert", "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
+    return re.findall(r"^  (\w+) ", listed, re.MULTILINE)
+
+
+def test_every_encryption_method_is_in_the_help(run):
+    text = " ".join(run("tcpwrap-alert", "--help").stdout.split())
+    assert [number for number, method in METHODS.items() if f" {number} {method.name}" not in text] == []
+
+
 def test_every_encryption_method_is_in_the_readme():
     table = README.partition("## Encryption methods")[2].partition("##")[0]
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \| [^|]* \| ([^|]+) \|$", table, re.MULTILINE)
@@ -29,14 +39,13 @@ def test_every_encryption_method_is_in_the_readme():
 
 
 def test_every_command_is_in_the_readme(run):
-    listed = run("tcpwrap-alert", "--help").stdout.partition("Commands:")[2]
-    commands = re.findall(r"^  (\w+) ", listed, re.MULTILINE)
-    assert len(commands) == 6
+    commands = commands_of(run)
+    assert len(commands) == 7
     assert [name for name in commands if f"| `tcpwrap-alert {name}" not in README] == []
 
 
 def test_the_help_of_every_command_has_an_example(run):
-    for command in ("deny", "submit", "replay", "queue", "listen", "demo"):
+    for command in commands_of(run):
         assert "Example" in run("tcpwrap-alert", command, "--help").stdout
 
 

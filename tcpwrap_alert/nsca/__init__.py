@@ -1,1 +1,63 @@
-"""The NSCA protocol: packets, encryption, and one conversation with a daemon."""
+"""The NSCA protocol for programs: check results to an NSCA daemon, and its verdict.
+
+    from tcpwrap_alert import nsca
+
+    monitor = nsca.Monitor("nagios.example", password=b"s3cret", encryption_method=14)
+    result = nsca.CheckResult("firestorm", "Backup", 0, "OK - 12 GiB | time=81s")
+    nsca.send_check_results(monitor, [result])      # returns when the daemon has taken it, raises if not
+
+    with nsca.Connection(monitor) as connection:    # for results that come one by one
+        for result in results:
+            connection.send([result])
+
+Every error is a TcpwrapAlertError. Those of a conversation are DeliveryErrors, and so OSErrors: ConnectError (nothing
+was sent), ProtocolError (the peer is no NSCA daemon), RefusedError (wrong password, method), VerdictUnknown (sent, but
+the deadline came before the verdict). What cannot be a check result raises CheckResultError, which is a ValueError.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..check_result import CheckResult
+    from ..errors import (
+        CheckResultError,
+        ConnectError,
+        DeliveryError,
+        ProtocolError,
+        RefusedError,
+        TcpwrapAlertError,
+        VerdictUnknown,
+    )
+    from .cipher import METHODS
+    from .client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
+    from .monitor import Monitor
+
+__all__ = [
+    "ACCEPTED",
+    "METHODS",
+    "SENT_NOT_KNOWN",
+    "CheckResult",
+    "CheckResultError",
+    "ConnectError",
+    "Connection",
+    "DeliveryError",
+    "Monitor",
+    "ProtocolError",
+    "RefusedError",
+    "TcpwrapAlertError",
+    "VerdictUnknown",
+    "send_check_results",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load what is public when it is first used (PEP 562): the lean starts import this package, but not all of it."""
+    if name in __all__:
+        from .. import check_result, errors
+        from . import cipher, client, monitor
+
+        for module in (check_result, errors, cipher, client, monitor):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

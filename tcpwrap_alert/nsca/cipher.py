@@ -58,6 +58,11 @@ METHODS = {
 UNUSABLE = {7: "3-WAY", 12: "ARCFOUR", 19: "WAKE", 22: "ENIGMA", 24: "SAFER-SK64", 25: "SAFER-SK128"}
 
 
+def known_methods() -> str:
+    """Return the numbers and names of all methods, for a text to people."""
+    return ", ".join(f"{number} {method.name}" for number, method in METHODS.items())
+
+
 def check_method(number: int) -> None:
     """Raise ValueError, with what to do about it, if we cannot do this encryption method here."""
     if number in UNUSABLE:
@@ -66,8 +71,7 @@ def check_method(number: int) -> None:
             "have it; the daemon ends before it sends an init packet"
         )
     if number not in METHODS:
-        known = ", ".join(f"{known} {method.name}" for known, method in METHODS.items())
-        raise ValueError(f"encryption_method {number} does not exist; known: {known}")
+        raise ValueError(f"encryption_method {number} does not exist; known: {known_methods()}")
     _find_backend(number)
 
 

@@ -113,10 +113,10 @@ def test_an_unknown_option_is_a_usage_error(run):
 @pytest.mark.parametrize(
     ("output", "arrives"),
     [
-        ("a\nb", "a b"),
-        ("a\tb\r\nc", "a b c"),
+        ("a\nb", "a\nb"),
+        ("a\tb\r\nc", "a\tb\nc"),
         ("\x1b[31mred\x07", "?[31mred?"),
-        ("[1] DISABLE_NOTIFICATIONS\n[2] SHUTDOWN_PROGRAM", "[1] DISABLE_NOTIFICATIONS [2] SHUTDOWN_PROGRAM"),
+        ("[1] DISABLE_NOTIFICATIONS\n[2] SHUTDOWN_PROGRAM", "[1] DISABLE_NOTIFICATIONS\n[2] SHUTDOWN_PROGRAM"),
         ("caf\udce9", "caf?"),
         ("", ""),
         ("--flag", "--flag"),

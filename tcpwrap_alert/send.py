@@ -1,0 +1,73 @@
+"""What `tcpwrap-alert send` does: check results from standard input to the daemon, or into the spool.
+
+They go out as they come, over one kept connection: with an endless input, too, memory is bounded and nothing waits for
+the end. A connection is not held while the input is silent, because a daemon in --single mode serves nobody else then.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from .entries import check_result_entry
+from .errors import UsageError
+from .forward import submit_all
+from .nsca.client import RENEW_AFTER_S
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .check_result import CheckResult
+    from .nsca.client import Connection
+    from .queue_file import Entry
+    from .records import Records
+
+READ_BYTES = 65536
+
+
+def send_input(fd: int, records: Records, connection: Connection) -> None:
+    """Send the check results that are read from `fd`; `connection.delivered` counts them, whatever happens.
+
+    Raises:
+        DeliveryError: why the daemon did not take them all.
+        UsageError: the input cannot be read.
+    """
+    with connection:
+        for results in _read_results(fd, records, connection.confirm):
+            connection.send(results)
+
+
+def spool_input(fd: int, records: Records, config_path: str | None) -> int:
+    """Enqueue the check results that are read from `fd`, then deliver all that waits; return how many they were.
+
+    Raises:
+        TcpwrapAlertError: why something still waits; what `submit` raises.
+        UsageError: the input cannot be read.
+    """
+    count = 0
+
+    def entries() -> Iterator[Entry]:
+        nonlocal count
+        for results in _read_results(fd, records, None):
+            for result in results:
+                count += 1
+                yield check_result_entry(result)
+
+    submit_all(entries(), config_path)
+    return count
+
+
+def _read_results(fd: int, records: Records, on_silence: Callable[[], object] | None) -> Iterator[list[CheckResult]]:
+    """Yield the check results of the input as they become complete; `on_silence` is called when nothing has come."""
+    while True:
+        try:
+            if on_silence and not select.select([fd], [], [], RENEW_AFTER_S)[0]:
+                on_silence()
+            data = os.read(fd, READ_BYTES)
+        except OSError as error:
+            raise UsageError(f"cannot read standard input: {error.strerror}") from error
+        if not data:
+            break
+        yield records.feed(data)
+    yield records.finish()
