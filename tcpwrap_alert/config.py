@@ -197,10 +197,11 @@ def _set_encryption_method(config: Config, value: str) -> None:
 
 
 def _set_legacy_2_7_mode(config: Config, value: str) -> None:
-    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-    if value not in words:
-        raise ValueError(f"legacy_2_7_mode is '{value}', not one of {', '.join(words)}")
-    config.monitor.legacy_2_7_mode = words[value]
+    config.monitor.legacy_2_7_mode = _boolean(value, "legacy_2_7_mode")
+
+
+def _set_escape_newlines(config: Config, value: str) -> None:
+    config.monitor.escape_newlines = _boolean(value, "escape_newlines")
 
 
 def _set_port(config: Config, value: str) -> None:
@@ -245,6 +246,13 @@ def _check_spool_dir(_: Config, value: str) -> None:
         raise ValueError(f"spool_dir '{value}' is not an absolute path")
 
 
+def _boolean(value: str, key: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if value not in words:
+        raise ValueError(f"{key} is '{value}', not one of {', '.join(words)}")
+    return words[value]
+
+
 def _integer(value: str, key: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise ValueError(f"{key} '{value}' is not a whole number")
@@ -254,6 +262,7 @@ def _integer(value: str, key: str) -> int:
 _KEYS: dict[str, Callable[[Config, str], None]] = {
     "encryption_method": _set_encryption_method,
     "legacy_2_7_mode": _set_legacy_2_7_mode,
+    "escape_newlines": _set_escape_newlines,
     "server": set_server,
     "port": _set_port,
     "timeout": _set_timeout,

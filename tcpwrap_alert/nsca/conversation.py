@@ -108,7 +108,8 @@ class Conversation:
             DeliveryError: any other failure of the connection.
         """
         for result in results:
-            packet = encode_data_packet(result, self._packet_timestamp, self._padding(self._packet_length))
+            padding = self._padding(self._packet_length)
+            packet = encode_data_packet(result, self._packet_timestamp, padding, self._monitor.escape_newlines)
             self._waiting.append(self._encrypt(packet))
             if len(self._waiting) > PACKETS_PER_WRITE:
                 last = self._waiting.pop()

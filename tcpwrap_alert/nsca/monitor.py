@@ -8,9 +8,12 @@ DEFAULT_TIMEOUT_S = 10.0
 
 
 class Monitor:
-    """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation."""
+    """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation.
 
-    __slots__ = ("encryption_method", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
+    `escape_newlines` is for a daemon older than 2.10.1, `legacy_2_7_mode` for one of 2.7.
+    """
+
+    __slots__ = ("encryption_method", "escape_newlines", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
 
     def __init__(
         self,
@@ -20,6 +23,7 @@ class Monitor:
         encryption_method: int = DEFAULT_ENCRYPTION_METHOD,
         legacy_2_7_mode: bool = False,
         timeout_s: float = DEFAULT_TIMEOUT_S,
+        escape_newlines: bool = False,
     ) -> None:
         self.host = host
         self.port = port
@@ -27,6 +31,7 @@ class Monitor:
         self.encryption_method = encryption_method
         self.legacy_2_7_mode = legacy_2_7_mode
         self.timeout_s = timeout_s
+        self.escape_newlines = escape_newlines
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

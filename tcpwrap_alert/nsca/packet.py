@@ -18,10 +18,10 @@ The server speaks first, with the init packet; the client answers with data pack
 What a text field holds after its NUL, and the padding, is random, as with the C client: else most of the packet
 would be known in advance to whoever listens.
 
-Line breaks of the output travel as they are. A daemon from 2.10.1 on escapes them, and backslashes, for Nagios, so
-that the output arrives unchanged. Older ones pass them on raw: what stands behind a line break is then a line of its
-own to Nagios, lost, or worse if it reads like a command. So output with a line that does travels on one line. In the
-2.7 layout we escape, because a daemon that wants it never does.
+Line breaks of the output travel as they are: a daemon from 2.10.1 on escapes them, and backslashes, for Nagios, and
+they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did; in the
+2.7 layout we always do. To be safe with an old daemon that the configuration does not call old, output in which Nagios
+could find a command behind a line break travels on one line.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ _END_PADDING = 2
 
 INIT_PACKET_LENGTH = _INIT.size
 
-# A line that Nagios would take for a command, wherever in the line it begins (nagioscore 4, base/commands.c,
-# process_external_command1): a time in brackets, any character, the command's name up to a semicolon or the end.
-COMMAND_PATTERN = r"\[[^\]]*\].?\s*\w+_\w+\s*(?:;|$)"
+# What Nagios takes for a command in a raw output, wherever it stands: `]`, any one character, a command's name and its
+# end (nagioscore 4.4, base/commands.c, process_external_command1; Nagios 3, Naemon and Icinga want no less). The bracket
+# that opens may stand in a line before, and the one character may be the line break.
+COMMAND = r"\].\w*_\w*\s*(?:;|\n|$)"
 
 
 def encode_init_packet(iv: bytes, packet_timestamp: int) -> bytes:
@@ -71,16 +72,17 @@ def decode_init_packet(data: bytes) -> tuple[bytes, int]:
     return iv, packet_timestamp
 
 
-def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: bytes) -> bytes:
+def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: bytes, escape: bool = False) -> bytes:
     """Return the data packet of `result`, not yet encrypted.
 
     Args:
         packet_timestamp: the timestamp of the connection's init packet.
         padding: random bytes; their number, 4304 or 720, is the length of the packet and so chooses the layout.
+        escape: escape line breaks and backslashes of the output, for a daemon older than 2.10.1.
     """
     packet = bytearray(padding)
     output_size = len(packet) - _PLUGIN_OUTPUT_OFFSET - _END_PADDING
-    to_wire = _escaped if len(packet) == LEGACY_DATA_PACKET_LENGTH else _without_commands
+    to_wire = _escaped if escape or len(packet) == LEGACY_DATA_PACKET_LENGTH else _without_commands
     _HEAD.pack_into(packet, 0, PACKET_VERSION, 0, packet_timestamp, result.return_code)
     packet[2:4] = padding[2:4]
     _put_text(packet, *_HOST_NAME, result.host_name)
@@ -118,11 +120,11 @@ def decode_data_packet(data: bytes) -> tuple[CheckResult, int]:
 
 
 def _without_commands(text: str, max_bytes: int) -> str:
-    """Return `text`, cut to `max_bytes`; on one line if a later line could be a command to Nagios."""
+    """Return `text` cut to `max_bytes`, on one line if Nagios could find a command behind a line break."""
     if "\n" in text:
-        import re  # costs as much as a quarter of a start of Python, and denials have one line
+        import re  # as dear as a quarter of a start of Python, and a denial has one line
 
-        if any(re.search(COMMAND_PATTERN, line) for line in text.split("\n")[1:]):
+        if re.search(COMMAND, text, re.DOTALL):
             text = text.replace("\n", " ")
     return cut(text, max_bytes)
 
