@@ -25,6 +25,7 @@ ARROWS = {
     "forward": "drain entries transports.nsca spool queue_file config check_result system_log errors",
     "drain": "entries transports.nsca spool config check_result system_log errors",
     "entries": "queue_file config denial check_result errors",
+    "pynsca": "nsca.client nsca.packet nsca.cipher nsca.monitor check_result errors",
     "transports.nsca": "nsca.client config check_result",
     "transports.__init__": "",
     "nsca.client": "nsca.conversation nsca.monitor check_result",
