@@ -31,6 +31,7 @@ ARROWS = {
     "drain": "entries transports.nsca spool config check_result system_log errors",
     "entries": "queue_file config denial check_result errors",
     "__init__": "nsca.__init__ pynsca",
+    "pynsca": "nsca.client nsca.packet nsca.cipher nsca.monitor check_result errors",
     "nsca.__init__": "nsca.client nsca.cipher nsca.monitor check_result errors",
     "transports.nsca": "nsca.client config check_result",
     "transports.__init__": "",
