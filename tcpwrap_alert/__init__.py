@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> ModuleType:
     """Load `nsca` and `pynsca` when they are first used (PEP 562): no start pays for what it does not use."""
     if name == "nsca":
-        from . import nsca
+        import tcpwrap_alert.nsca  # `from . import nsca` would ask for the attribute first, and so come here again
 
-        return nsca
+        return tcpwrap_alert.nsca
     if name == "pynsca":
-        from . import pynsca
+        import tcpwrap_alert.pynsca
 
-        return pynsca
+        return tcpwrap_alert.pynsca
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

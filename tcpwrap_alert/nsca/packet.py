@@ -50,7 +50,7 @@ _END_PADDING = 2
 INIT_PACKET_LENGTH = _INIT.size
 
 # What Nagios takes for a command in a raw output, wherever it stands: `]`, any one character, a command's name and its
-# end (nagioscore 4.4, base/commands.c, process_external_command1; Nagios 3, Naemon and Icinga want no less). The bracket
+# end (nagioscore 4.4, base/commands.c, process_external_command1; Nagios 3, Naemon, Icinga want no less). The bracket
 # that opens may stand in a line before, and the one character may be the line break.
 COMMAND = r"\].\w*_\w*\s*(?:;|\n|$)"
 

@@ -18,8 +18,8 @@ from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.monitor import Monitor
 
 KEYS = (
-    "password, encryption_method, legacy_2_7_mode, server, port, timeout, host_name, service_description, "
-    "return_code, output, spool_dir"
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
+    "service_description, return_code, output, spool_dir"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -107,11 +107,16 @@ def test_the_old_layout_is_switched_on_as_the_stock_file_proposes(load, value, i
     )
 
 
+@pytest.mark.parametrize(("value", "is_on"), [("true", True), ("1", True), ("no", False)])
+def test_newlines_are_escaped_when_the_file_says_so(load, value, is_on):
+    assert load(f"escape_newlines={value}").monitor.escape_newlines is is_on
+
+
 def test_an_empty_file_has_the_defaults_of_the_c_client_and_ours(load):
     config = load("")
     monitor = config.monitor
     assert (monitor.host, monitor.port, monitor.password, monitor.encryption_method) == ("", 5667, b"", 1)
-    assert (monitor.legacy_2_7_mode, monitor.timeout_s) == (False, 10.0)
+    assert (monitor.legacy_2_7_mode, monitor.escape_newlines, monitor.timeout_s) == (False, False, 10.0)
     assert (config.host_name, config.service_description) == (os.uname().nodename, "TCP Wrappers")
     assert (config.return_code, config.output) == (2, "Denied {daemon}-{client}")
 
@@ -250,12 +255,13 @@ def test_a_line_without_an_equals_sign_is_told_with_file_and_line(write):
     assert "key=value" in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["legacy_2_7_mode", "escape_newlines"])
 @pytest.mark.parametrize("value", ["2", "-1", "", "on the left", "maybe"])
-def test_a_wrong_legacy_mode_is_told_with_what_it_may_be(write, value):
-    path = write(f"legacy_2_7_mode={value}")
+def test_a_switch_that_is_neither_on_nor_off_is_told_with_what_it_may_be(write, key, value):
+    path = write(f"{key}={value}")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    assert str(caught.value).startswith(f"{path}:1: legacy_2_7_mode is '{value}', not ")
+    assert str(caught.value).startswith(f"{path}:1: {key} is '{value}', not ")
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,67 @@ def test_output_is_cut_to_the_layout_on_a_character_and_marked(length, output, o
     assert len(on_the_wire.encode()) < OUTPUT_SIZES[length]
 
 
+def output_on_the_wire(output, length=4304, escape=False):
+    packet = encode_data_packet(CheckResult("h", "s", 0, output), TIMESTAMP, padding_of(length), escape)
+    return packet[OFFSETS["output"] : length - 2].partition(b"\0")[0].decode()
+
+
+MULTI_LINE = [
+    "CHECK_MULTI CRITICAL\n[ 1] disk OK - 5% used\n[ 2] load WARN - 3",
+    "a\n[OK] all well\n[WARN] x_y = 1\narray[0]: value_x",
+    "C:\\new\n\\\ttab",
+    "a\n[x] disable_foo says\n[y] Add user\n[z]  ADD_HOST",
+]
+
+
+@pytest.mark.parametrize("output", MULTI_LINE)
+def test_lines_and_backslashes_travel_as_they_are(output):
+    assert output_on_the_wire(output) == output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[1700000000] SHUTDOWN_PROGRAM",
+        "[1] shutdown_program ",
+        "[1] ADD_HOST_COMMENT;h;1;x;y",
+        "text [1] SHUTDOWN_PROGRAM",
+        "[1]\tSHUTDOWN_PROGRAM",
+        "[1]xSHUTDOWN_PROGRAM;",
+        "[] _CUSTOM",
+        "foo [x]\nSHUTDOWN_PROGRAM",
+        "foo [\nbar\nbaz] SHUTDOWN_PROGRAM;",
+        "[abc] SHUTDOWN_PROGRAM\nmore",
+    ],
+)
+@pytest.mark.parametrize("place", ["x\n{}", "x\n{}\ny", "{}\nx"])
+def test_output_in_which_an_old_daemon_would_hand_on_a_command_travels_on_one_line(command, place):
+    output = place.format(command)
+    assert output_on_the_wire(output) == " ".join(output.rstrip("\n").split("\n"))
+
+
+def test_a_command_in_one_line_of_output_is_nothing_but_text():
+    assert output_on_the_wire("x [1] SHUTDOWN_PROGRAM") == "x [1] SHUTDOWN_PROGRAM"
+
+
+@pytest.mark.parametrize(("length", "escape"), [(720, False), (720, True), (4304, True)])
+@pytest.mark.parametrize("output", [*MULTI_LINE, "x\n[1] SHUTDOWN_PROGRAM"])
+def test_for_an_old_daemon_lines_and_backslashes_are_escaped(length, escape, output):
+    assert output_on_the_wire(output, length, escape) == output.replace("\\", r"\\").replace("\n", r"\n")
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("text", ["\\", "a\n", "ä\\", "ab\\"])
+@pytest.mark.parametrize("shift", range(4))
+def test_escaped_output_is_not_cut_within_an_escape(length, text, shift):
+    limit = OUTPUT_SIZES[length] - 1
+    output = output_on_the_wire("x" * shift + text * 4000, length, escape=True)
+    kept = output[: -len("...")]
+    assert output.endswith("...")
+    assert limit - 3 <= len(output.encode()) <= limit
+    assert kept.replace(r"\\", "").replace(r"\n", "").count("\\") == 0
+
+
 def test_full_names_leave_room_for_their_nul_and_no_more():
     packet = encode_data_packet(CheckResult("h" * 63, "s" * 127, 0, "o" * 4095), TIMESTAMP, padding_of(4304))
     assert packet[14:206] == b"h" * 63 + b"\0" + b"s" * 127 + b"\0"
