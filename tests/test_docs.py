@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import namespaces
 import pytest
 
 from tcpwrap_alert import __version__
@@ -17,8 +18,18 @@ README = (ROOT / "README.md").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
 
 
-def blocks(text):
-    return re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+def blocks(text, language=""):
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block for its_language, block in found if its_language == language]
+
+
+@pytest.fixture
+def nagios_example(start_nsca):
+    """A real daemon under the name, port, method and password of the README."""
+    daemon = start_nsca(port=5667, method=14, password="s3cret")
+    namespaces.bind_over("/etc/hosts", "127.0.0.1 nagios.example\n")
+    yield daemon
+    namespaces.unbind("/etc/hosts")
 
 
 def commands_of(run):
@@ -47,6 +58,22 @@ def test_every_command_is_in_the_readme(run):
 def test_the_help_of_every_command_has_an_example(run):
     for command in commands_of(run):
         assert "Example" in run("tcpwrap-alert", command, "--help").stdout
+
+
+def test_the_python_of_the_readme_runs_and_what_it_sends_arrives(nagios_example):
+    for block in blocks(README, "python"):
+        exec(block, {})
+    disks = [f"firestorm;Disk {number};0;OK" for number in range(20)]
+    assert nagios_example.results() == [*disks, *disks, "firestorm;Backup;0;OK - 12 GiB"]
+
+
+def test_the_send_command_of_the_readme_says_and_does_what_stands_there(nagios_example, write_config):
+    config = write_config(encryption_method=14, password="s3cret")
+    (command,) = [block for block in blocks(README) if "tcpwrap-alert send" in block]
+    command = command.replace("/etc/send_nsca.cfg", str(config))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
+    assert f"`{done.stdout.strip()}`" in README
+    assert nagios_example.results() == ["firestorm;Backup;0;OK - 12 GiB | time=81s"]
 
 
 def test_the_example_configuration_is_valid_as_it_is(tmp_path):

@@ -1,0 +1,108 @@
+"""CPU time of one 4304-byte packet for each encryption method and backend, beside C send_nsca in the same run.
+
+Both programs send many check results over one connection to the same sink, and a single one; the difference, divided by
+the number of packets between them, is what one packet costs: reading, building, encrypting, sending. `alone` is the
+encryption without the rest. The rounds of the two programs take turns; what is printed is the median.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import namespaces
+from streams import AVAILABLE
+
+from tcpwrap_alert.nsca.cipher import METHODS, OWN, make_encryptor
+
+ROUNDS = 5
+PACKETS = 500
+PACKETS_IF_SLOW = 40  # Rijndael in Python
+RECORD = b"firestorm\tTCP Wrappers\t2\tDenied sshd-203.0.113.7\n\x17"
+PASSWORD = "s3cret with a blank"
+OURS = """\
+import sys
+from tcpwrap_alert.cli import run
+from tcpwrap_alert.nsca.cipher import METHODS
+METHODS[int(sys.argv[1])].backends = (sys.argv[2],)
+sys.exit(run(["send", *sys.argv[3:]]))
+"""
+
+
+def serve(listener: socket.socket) -> None:
+    """Be a daemon that takes everything."""
+    while True:
+        try:
+            sock, _ = listener.accept()
+        except OSError:
+            return
+        with sock:
+            sock.sendall(bytes(range(128)) + struct.pack("!I", int(time.time())))
+            while sock.recv(1 << 20):
+                pass
+
+
+def cpu_us(argv: list[str], packets: int) -> float:
+    """Return user and system time of one run with `packets` records on its standard input, in microseconds."""
+    with tempfile.TemporaryFile() as records:
+        records.write(RECORD * packets)
+        records.seek(0)
+        process = subprocess.Popen(argv, stdin=records, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        output = process.stdout.read().decode()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+    assert output == f"{packets} data packet(s) sent to host successfully.\n", output
+    return 1e6 * (usage.ru_utime + usage.ru_stime)
+
+
+def per_packet_us(argv: list[str], packets: int) -> float:
+    """Return what one packet more costs."""
+    return (cpu_us(argv, packets) - cpu_us(argv, 1)) / (packets - 1)
+
+
+def alone_us(number: int, backend: str, packets: int) -> float:
+    """Return the time to encrypt one packet."""
+    encrypt = make_encryptor(number, PASSWORD.encode(), bytes(range(128)), backend)
+    packet = os.urandom(4304)
+    start = time.process_time()
+    for _ in range(packets):
+        encrypt(packet)
+    return 1e6 * (time.process_time() - start) / packets
+
+
+def main() -> None:
+    """Print the table."""
+    namespaces.enter()
+    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        config = Path(directory) / "send_nsca.cfg"
+        arguments = ["-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), "-c", str(config)]
+        c_client = [shutil.which("send_nsca") or "send_nsca", *arguments]
+        print("method              by            alone µs   send µs   C send_nsca µs   send / C")
+        for number, backend in AVAILABLE:
+            config.write_text(f"encryption_method={number}\npassword={PASSWORD}\n")
+            config.chmod(0o600)
+            packets = PACKETS_IF_SLOW if backend == OWN and number > 1 else PACKETS
+            ours = [sys.executable, "-c", OURS, str(number), backend, *arguments]
+            rounds = [(per_packet_us(ours, packets), per_packet_us(c_client, packets)) for _ in range(ROUNDS)]
+            send_us, c_us = (statistics.median(times) for times in zip(*rounds))
+            encrypt_us = statistics.median(alone_us(number, backend, packets // 4) for _ in range(ROUNDS))
+            label = f"{number:2} {METHODS[number].name}"
+            print(f"{label:19} {backend:12} {encrypt_us:9.0f} {send_us:9.0f} {c_us:16.0f} {send_us / c_us:10.2f}")
+
+
+if __name__ == "__main__":
+    main()
