@@ -69,7 +69,7 @@ def test_the_python_of_the_readme_runs_and_what_it_sends_arrives(nagios_example)
 
 def test_the_send_command_of_the_readme_says_and_does_what_stands_there(nagios_example, write_config):
     config = write_config(encryption_method=14, password="s3cret")
-    (command,) = [block for block in blocks(README) if "tcpwrap-alert send" in block]
+    (command,) = [block for block in blocks(README) if "| tcpwrap-alert send" in block]
     command = command.replace("/etc/send_nsca.cfg", str(config))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
     assert f"`{done.stdout.strip()}`" in README
