@@ -76,6 +76,11 @@ class NscaDaemon:
             self._process = None
             namespaces.end_processes(str(self.config))  # its children, one per connection that is still open
 
+    def is_asleep(self) -> bool:
+        """Return whether the process, not its children, waits for something to happen."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].startswith("S")
+
     def lines(self) -> list[str]:
         """Return the lines of the command file, as Nagios would read them."""
         return self.command_file.read_bytes().decode().splitlines()
