@@ -91,8 +91,9 @@ def start_nsca(peer: Callable[[str], str], isolated: None, tmp_path: Path) -> It
     path = peer("nsca")
     daemons: list[NscaDaemon] = []
 
-    def start(**kwargs: object) -> NscaDaemon:
-        daemons.append(NscaDaemon(path, tmp_path / f"nsca{len(daemons)}", **kwargs))
+    def start(mode: str = "daemon", **kwargs: object) -> NscaDaemon:
+        inetd = peer("inetd") if mode == "inetd" else ""
+        daemons.append(NscaDaemon(path, tmp_path / f"nsca{len(daemons)}", mode=mode, inetd=inetd, **kwargs))
         daemons[-1].start()
         return daemons[-1]
 

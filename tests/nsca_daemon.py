@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import subprocess
 import time
 from pathlib import Path
 
 import namespaces
+from inetd import start_inetd
 
 LINE = re.compile(r"\[(\d+)\] PROCESS_(?:SERVICE|HOST)_CHECK_RESULT;(.*)", re.DOTALL)
 DEADLINE_S = 20.0
+MODES = ("daemon", "single", "inetd")  # named as nsca's options
 
 
 class NscaDaemon:
-    """One daemon; `results()` is what it wrote for Nagios. Modes: daemon, single (inetd: `inetd_line`)."""
+    """One daemon; `results()` is what it wrote for Nagios.
+
+    Args:
+        program: the path of nsca.
+        directory: where its files go; must not exist.
+        mode: one of MODES.
+        inetd: in the mode "inetd", the path of the inetd that starts nsca for each connection.
+    """
 
     def __init__(
         self,
@@ -25,6 +35,7 @@ class NscaDaemon:
         password: str = "",
         method: int = 1,
         mode: str = "daemon",
+        inetd: str = "",
         address: str = "127.0.0.1",
     ) -> None:
         directory.mkdir()
@@ -34,10 +45,12 @@ class NscaDaemon:
         self.password = password
         self.method = method
         self.mode = mode
+        self.inetd = inetd
         self.command_file = directory / "nagios.cmd"
         self.log_file = directory / "log"
         self.config = directory / "nsca.cfg"
         self.command_file.touch()
+        self.log_file.touch()
         self._process: subprocess.Popen[bytes] | None = None
 
     def write_config(self) -> None:
@@ -52,14 +65,8 @@ class NscaDaemon:
     def start(self) -> None:
         """Start, and return when the port answers."""
         self.write_config()
-        with open(self.log_file, "ab") as log:
-            self._process = subprocess.Popen(
-                [self.program, "-c", str(self.config), f"--{self.mode}", "-f"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        wait_for(self._is_listening, f"nsca does not listen: {self.log_file.read_text()}")
+        self._process = self._start_inetd() if self.mode == "inetd" else self._start_nsca()
+        wait_for(self._is_listening, f"{self.mode} does not listen")
 
     def stop(self) -> None:
         """Stop the daemon; what it wrote stays."""
@@ -68,6 +75,11 @@ class NscaDaemon:
             self._process.wait()
             self._process = None
             namespaces.end_processes(str(self.config))  # its children, one per connection that is still open
+
+    def is_asleep(self) -> bool:
+        """Return whether the process, not its children, waits for something to happen."""
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(") ")[2].startswith("S")
 
     def lines(self) -> list[str]:
         """Return the lines of the command file, as Nagios would read them."""
@@ -84,11 +96,33 @@ class NscaDaemon:
         wait_for(lambda: len(self.results()) >= count, f"not {count} results")
         return self.results()
 
+    def _start_nsca(self) -> subprocess.Popen[bytes]:
+        with open(self.log_file, "ab") as log:
+            return subprocess.Popen(
+                [self.program, "-c", str(self.config), f"--{self.mode}", "-f"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _start_inetd(self) -> subprocess.Popen[bytes]:
+        command = f"{self.program} nsca --inetd -c {self.config}"
+        config = self.config.with_suffix(".cfg.inetd")  # so that stop() finds all children by the configuration's name
+        return start_inetd(self.inetd, config, self.address, self.port, "root", command)
+
     def _is_listening(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, self.log_file.read_text()
-        listening = Path("/proc/net/tcp6" if ":" in self.address else "/proc/net/tcp").read_text()
-        return re.search(rf":{self.port:04X} [0-9A-F]+:0000 0A ", listening) is not None
+        return is_listening(self.address, self.port)
+
+
+def is_listening(address: str, port: int) -> bool:
+    """Return whether somebody listens on this very address, in our network namespace."""
+    is_ipv6 = ":" in address
+    packed = socket.inet_pton(socket.AF_INET6 if is_ipv6 else socket.AF_INET, address)
+    shown = "".join(f"{word:08X}" for (word,) in struct.iter_unpack("=I", packed))  # as /proc shows it: proc(5)
+    table = Path("/proc/net/tcp6" if is_ipv6 else "/proc/net/tcp").read_text()
+    return re.search(rf" {shown}:{port:04X} [0-9A-F]+:0000 0A ", table) is not None
 
 
 def wait_for(condition: object, message: str, deadline_s: float = DEADLINE_S) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import namespaces
 import pytest
-from nsca_daemon import wait_for
+from inetd import start_inetd
+from nsca_daemon import is_listening, wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hosts.deny"
 PASSWORD = "s3cret"
@@ -60,22 +61,21 @@ def installed(isolated, start_nsca, monkeypatch):
 
 
 @contextlib.contextmanager
-def run_inetd(peer, config):
-    """Run real inetd, in the environment that a boot gives it."""
-    process = subprocess.Popen([peer("inetd"), "-i", str(config)], env={"LANG": "C"}, cwd="/")
-    pattern = re.compile(rf":{PORT:04X} 0+:0000 0A ")
-    wait_for(lambda: pattern.search(Path("/proc/net/tcp").read_text()), "inetd does not listen")
-    yield
-    process.kill()
-    process.wait()
+def run_inetd(peer, tmp_path, user):
+    """inetd on port 2323, with tcpd before /bin/cat, for `user`."""
+    command = f"{peer('tcpd')} /bin/cat"
+    process = start_inetd(peer("inetd"), tmp_path / "inetd.conf", "127.0.0.1", PORT, user, command)
+    try:
+        wait_for(lambda: is_listening("127.0.0.1", PORT), "inetd does not listen")
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
 def inetd(peer, installed, tmp_path):
-    """inetd on port 2323, with tcpd before /bin/cat, for root."""
-    config = tmp_path / "inetd.conf"
-    config.write_text(f"127.0.0.1:{PORT} stream tcp4 nowait.1000000 root {peer('tcpd')} /bin/cat\n")
-    with run_inetd(peer, config):
+    with run_inetd(peer, tmp_path, "root"):
         yield
 
 
@@ -172,8 +172,7 @@ def test_a_daemon_of_another_user_enqueues_by_its_group_and_replay_delivers(host
         os.chown(path, 1, 65534)
         os.chmod(path, mode)
     hosts_deny(EXAMPLE.read_text())
-    (tmp_path / "conf").write_text(f"127.0.0.1:{PORT} stream tcp4 nowait nobody {peer('tcpd')} /bin/cat\n")
-    with run_inetd(peer, tmp_path / "conf"):
+    with run_inetd(peer, tmp_path, "nobody"):
         assert denied_client()[0] == b""
     (name,) = os.listdir("/var/spool/tcpwrap-alert/new")
     assert os.stat(f"/var/spool/tcpwrap-alert/new/{name}").st_uid == 65534

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import socket
+import time
+
+import namespaces
 import pytest
+from fake_daemon import black_hole
+from nsca_daemon import MODES
 from streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
@@ -11,17 +20,33 @@ from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
-MODES = ("daemon", "single")
 PASSWORD = "s3cret with a blank"
 
 
 def monitor_of(daemon, **changes):
     values = {"password": daemon.password.encode(), "encryption_method": daemon.method, **changes}
-    return Monitor(daemon.address, daemon.port, **values)
+    return Monitor(values.pop("host", daemon.address), daemon.port, **values)
 
 
 def make_results(count):
     return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
+
+
+def lines_of(count):
+    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "programs"), [("daemon", ["nsca", "nsca"]), ("single", ["nsca"]), ("inetd", ["inetd", "nsca"])]
+)
+def test_the_processes_of_a_mode(start_nsca, mode, programs):
+    """While it talks to a client: each mode is what its name says."""
+    daemon = start_nsca(mode=mode)
+    with socket.create_connection((daemon.address, daemon.port), timeout=20) as client:
+        assert client.recv(1)
+        pids = namespaces.processes(str(daemon.config))
+        assert sorted(os.path.basename(os.readlink(f"/proc/{pid}/exe")) for pid in pids) == programs
+        assert len(namespaces.processes(f"--{mode} -")) == programs.count("nsca")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -30,8 +55,7 @@ def make_results(count):
 def test_accepted_is_what_the_command_file_received(start_nsca, method, mode, count):
     daemon = start_nsca(method=method, mode=mode, password=PASSWORD)
     assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
-    expected = [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
-    assert daemon.results() == expected
+    assert daemon.results() == lines_of(count)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -109,7 +133,71 @@ def test_the_2_7_layout_arrives_and_its_verdict_claims_nothing(start_nsca):
     assert len(daemon.wait_for_results(3)) == 3
 
 
-def test_ipv6(start_nsca):
-    daemon = start_nsca(address="::1", password=PASSWORD)
-    assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
-    assert len(daemon.results()) == 1
+@pytest.mark.parametrize("mode", MODES)
+def test_ipv6(start_nsca, mode):
+    daemon = start_nsca(address="::1", mode=mode, method=14, password=PASSWORD)
+    assert send_check_results(monitor_of(daemon), make_results(3)) == ACCEPTED
+    assert daemon.results() == lines_of(3)
+    with pytest.raises(RefusedError, match=rf"^\[::1\]:{daemon.port}: "):
+        send_check_results(monitor_of(daemon, password=b"wrong"), make_results(3))
+    assert daemon.results() == lines_of(3)
+
+
+# A name with several addresses
+
+
+@pytest.fixture
+def hosts(isolated):
+    """Give the name nagios.test these addresses, in this order."""
+
+    def bind(*addresses):
+        namespaces.bind_over("/etc/hosts", "".join(f"{address} nagios.test\n" for address in addresses))
+        bound.append("/etc/hosts")
+        # getaddrinfo sorts; with the live address first, the dead one would never be tried.
+        found = socket.getaddrinfo("nagios.test", None, type=socket.SOCK_STREAM)
+        assert tuple(sockaddr[0] for *_, sockaddr in found) == addresses
+
+    bound = []
+    yield bind
+    for path in bound:
+        namespaces.unbind(path)
+
+
+def nobody(_address, _port):
+    return contextlib.nullcontext()
+
+
+DEAD_ADDRESSES = {
+    "refuses": ("127.0.0.2", nobody, ConnectionRefusedError),
+    "does not answer": ("127.0.0.2", black_hole, socket.timeout),
+    "is IPv6 and refuses": ("::1", nobody, ConnectionRefusedError),
+    "is IPv6 and does not answer": ("::1", black_hole, socket.timeout),
+}
+
+
+@pytest.mark.parametrize(("address", "listening", "error"), DEAD_ADDRESSES.values(), ids=DEAD_ADDRESSES)
+def test_it_arrives_once_if_the_first_address(start_nsca, hosts, address, listening, error):
+    daemon = start_nsca(address="127.0.0.3", method=14, password=PASSWORD)
+    hosts(address, daemon.address)
+    with listening(address, daemon.port):
+        with pytest.raises(error):
+            socket.create_connection((address, daemon.port), timeout=0.2)
+        assert_arrives_once(daemon)
+
+
+def test_it_arrives_once_if_the_first_address_has_a_daemon_that_hangs(start_nsca, hosts):
+    daemon = start_nsca(address="127.0.0.3", method=14, password=PASSWORD)
+    hanging = start_nsca(address="127.0.0.2", port=daemon.port, method=14, password=PASSWORD)
+    hosts(hanging.address, daemon.address)
+    (pid,) = namespaces.processes(str(hanging.config))
+    os.kill(pid, signal.SIGSTOP)  # the kernel still takes connections for it
+    assert_arrives_once(daemon)
+    assert hanging.results() == []
+
+
+def assert_arrives_once(daemon):
+    monitor = monitor_of(daemon, host="nagios.test")
+    start = time.monotonic()
+    assert send_check_results(monitor, make_results(3)) == ACCEPTED
+    assert time.monotonic() - start < monitor.timeout_s
+    assert daemon.results() == lines_of(3)
