@@ -26,6 +26,9 @@ ETB = b"\x17"
 MAX_C_RECORD_BYTES = 5120  # nsca 2.10.2, include/common.h, MAX_INPUT_BUFFER
 MAX_RECORD_BYTES = 65536  # far more than a packet holds; what is behind would be cut anyway
 
+LINE_ENDS = b"\r\n"
+BLANKS = " \t\r\n"  # what the C client takes off the end of a record, and nothing else: not NBSP, not VT
+
 _STATE_WORDS = {word.lower().encode() for word in (*SERVICE_STATES, *HOST_STATES)}
 
 
@@ -61,8 +64,7 @@ class Records:
             self._decide(data)
         *parts, rest = data.split(self._end or b"\n")
         results = list(self._take_parts(parts))
-        self._pending = rest[:MAX_RECORD_BYTES]
-        self._skipped_lines += rest[MAX_RECORD_BYTES:].count(b"\n")
+        self._keep(rest)
         return results
 
     def finish(self) -> list[CheckResult]:
@@ -77,16 +79,27 @@ class Records:
         if ETB in data[:MAX_C_RECORD_BYTES]:
             self._end = ETB
 
+    def _keep(self, rest: bytes) -> None:
+        """Keep what has no end yet: without the line ends before it, and one byte too many to know a long record by."""
+        if self._end is not None:
+            text = rest.lstrip(LINE_ENDS)
+            self._lineno += rest.count(b"\n", 0, len(rest) - len(text))
+            rest = text
+        self._pending = rest[: MAX_RECORD_BYTES + 1]
+        self._skipped_lines += rest.count(b"\n", MAX_RECORD_BYTES + 1)
+
     def _take_parts(self, parts: Iterable[bytes]) -> Iterator[CheckResult]:
         for part in parts:
             lineno = self._lineno
             self._lineno += part.count(b"\n") + self._skipped_lines + (self._end in (None, b"\n"))
             self._skipped_lines = 0
             if self._end is None:
-                yield from self._take_line(lineno, part)
-            elif part.strip():
-                text = part.lstrip(b"\r\n")
-                yield from self._check_result(lineno + part.count(b"\n", 0, len(part) - len(text)), text)
+                yield from self._take_line(lineno, part[:MAX_RECORD_BYTES])
+                continue
+            text = part.lstrip(LINE_ENDS)
+            if text.strip() or len(text) > MAX_RECORD_BYTES:
+                lineno += part.count(b"\n", 0, len(part) - len(text))
+                yield from self._check_result(lineno, text[:MAX_RECORD_BYTES])
 
     def _take_line(self, lineno: int, line: bytes) -> Iterator[CheckResult]:
         if self._begins_record(line) or (line.strip() and not self._record):
@@ -105,8 +118,10 @@ class Records:
     def _begins_record(self, line: bytes) -> bool:
         """Say whether `line` is meant as a record: whether there is something like a state where a state belongs."""
         fields = [field.strip() for field in line.lstrip(self._delimiter).split(self._delimiter, 3)]
+        if b"=" in fields[0]:  # no name for Nagios, but performance data: load1=0.1;5;10;0 with ; as the delimiter
+            return False
         if len(fields) == 4:
-            return not fields[2] or fields[2].isalpha() or _is_number(fields[2])
+            return not (fields[1] and fields[2]) or fields[2].isalpha() or _is_number(fields[2])
         if len(fields) == 3:
             return fields[1].lower() in _STATE_WORDS or _is_number(fields[1]) or _is_number(fields[2])
         return False
@@ -126,12 +141,13 @@ def _parse(fields: list[str]) -> CheckResult:
     host_name, service_description, state, plugin_output = fields
     if not host_name:
         raise CheckResultError("a delimiter where the host name belongs")
-    if not plugin_output.strip():
+    plugin_output = plugin_output.rstrip(BLANKS)
+    if not plugin_output:
         raise CheckResultError("the plugin output is empty")
     return_code = parse_return_code(state.strip(), is_host_check=not service_description)
     if not state.strip().isdigit():
         raise CheckResultError(f"state {shown(state)} is a word; write {return_code}")
-    return CheckResult(host_name, service_description, return_code, plugin_output.rstrip())
+    return CheckResult(host_name, service_description, return_code, plugin_output)
 
 
 def _is_number(text: bytes) -> bool:
