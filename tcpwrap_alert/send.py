@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 
 from .entries import check_result_entry
 from .errors import UsageError
@@ -49,7 +50,7 @@ def spool_input(fd: int, records: Records, config_path: str | None) -> int:
 
     def entries() -> Iterator[Entry]:
         nonlocal count
-        for results in _read_results(fd, records, None):
+        for results in _read_results(fd, records, on_silence=lambda: None):
             for result in results:
                 count += 1
                 yield check_result_entry(result)
@@ -58,16 +59,34 @@ def spool_input(fd: int, records: Records, config_path: str | None) -> int:
     return count
 
 
-def _read_results(fd: int, records: Records, on_silence: Callable[[], object] | None) -> Iterator[list[CheckResult]]:
-    """Yield the check results of the input as they become complete; `on_silence` is called when nothing has come."""
+def _read_results(fd: int, records: Records, on_silence: Callable[[], object]) -> Iterator[list[CheckResult]]:
+    """Yield the check results of the input as they become complete; `on_silence` is called when none has for 20 s.
+
+    Input that completes none is silence, too: a record without end that trickles in must not hold a connection.
+    """
+    silent_at = time.monotonic() + RENEW_AFTER_S
     while True:
-        try:
-            if on_silence and not select.select([fd], [], [], RENEW_AFTER_S)[0]:
-                on_silence()
-            data = os.read(fd, READ_BYTES)
-        except OSError as error:
-            raise UsageError(f"cannot read standard input: {error.strerror}") from error
-        if not data:
+        data = _read(fd, silent_at)
+        if data == b"":
             break
-        yield records.feed(data)
+        if data is None:
+            on_silence()
+        else:
+            results = records.feed(data)
+            if not results:
+                continue
+            yield results
+        silent_at = time.monotonic() + RENEW_AFTER_S
     yield records.finish()
+
+
+def _read(fd: int, deadline: float) -> bytes | None:
+    """Return what comes next, empty at the end of the input; None at the deadline, in seconds of `monotonic()`."""
+    left_s = deadline - time.monotonic()
+    try:
+        # Even without a deadline a read would have to wait here: whoever started us may have made it non-blocking.
+        if left_s <= 0 or not select.select([fd], [], [], left_s)[0]:
+            return None
+        return os.read(fd, READ_BYTES)
+    except OSError as error:
+        raise UsageError(f"cannot read standard input: {error.strerror}") from error
