@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,9 +12,9 @@ import click
 from . import __version__
 from .cli_options import config_option, warn
 from .config import MAX_TIMEOUT_S, load_config, set_server
-from .errors import ConfigError, ConnectError, DeliveryError, UsageError, VerdictUnknown
+from .errors import ConfigError, ConnectError, DeliveryError, UsageError
 from .nsca.client import Connection
-from .records import Records
+from .records import ETB, Records
 from .send import send_input, spool_input
 
 if TYPE_CHECKING:
@@ -89,21 +91,23 @@ def send(
     HOST <tab> STATE <tab> OUTPUT                    of the host itself
 
     STATE is a number. The byte 0x17 ends a check result. If there is none, a line that looks like the above begins a
-    check result, and other lines continue its output.
+    check result, and other lines continue its output. Where others choose what the output says, name the end with -ds.
 
     Exit status: 0 all delivered; 2 not delivered, or nothing to send; 3 usage, or a line that is no check result. With
     --spool, what is not delivered is kept: 75, 77, 78 as with the other commands.
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
-    if delimiter in (end, b"\n"):
+    if delimiter in (end or ETB, b"\n"):
         raise BadInput("the delimiter between fields cannot be what ends a check result")
     faults = 0
 
     def tell_fault(lineno: int, what: str) -> None:
         nonlocal faults
         faults += 1
-        click.echo(f"tcpwrap-alert: line {lineno}: {what}; not sent", err=True)
+        if sys.stderr:  # None if descriptor 2 is closed
+            with contextlib.suppress(OSError):  # a stderr that nobody reads costs no check result
+                click.echo(f"tcpwrap-alert: line {lineno}: {what}; not sent", err=True)
 
     if not quiet:
         warn(config_path)
@@ -156,10 +160,10 @@ def _send(records: Records, monitor: Monitor) -> int:
         send_input(STDIN, records, connection)
     except DeliveryError as error:
         text = f"Error: {error}"
-        if isinstance(error, ConnectError):
-            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port} ({error})"
-        elif isinstance(error, VerdictUnknown):
+        if f"within {monitor.timeout_s:g} s" in str(error):
             text = f"Error: Timeout after {monitor.timeout_s:g} seconds ({error})"
+        elif isinstance(error, ConnectError):
+            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port} ({error})"
         if connection.delivered:
             text += f"; {connection.delivered} data packet(s) before it were sent"
         raise NotSent(text) from error
