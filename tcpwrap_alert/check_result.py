@@ -28,6 +28,9 @@ SERVICE_STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 HOST_STATES = ("UP", "DOWN", "UNREACHABLE")
 CUT_MARK = "..."
 
+# What stays in an output although `str.isprintable` says no: line break, tab, and the blanks of Unicode (category Zs).
+OUTPUT_BLANKS = frozenset("\n\t\xa0\u1680\u202f\u205f\u3000").union(map(chr, range(0x2000, 0x200B)))
+
 
 class CheckResult:
     """One check result as the monitor takes it; an empty service description makes it a host check.
@@ -158,7 +161,7 @@ def _clean_output(text: str) -> str:
     if text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
-    return "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+    return "".join(char if char.isprintable() or char in OUTPUT_BLANKS else "?" for char in text)
 
 
 def _states(*, is_host_check: bool) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from .check_result import CheckResult, parse_return_code, shown
 from .denial import OUTPUT_FIELDS, fill
 from .errors import CheckResultError, ConfigError
 from .nsca.cipher import check_method
-from .nsca.monitor import Monitor
+from .nsca.monitor import DEFAULT_PORT, Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,6 +141,8 @@ def set_server(config: Config, value: str) -> None:
         host, _, port = address.partition(":")
     if not host or host.startswith("-") or any(char in host for char in " \t/@;,"):
         raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
+    if config.monitor.host not in ("", host):
+        config.monitor.port = DEFAULT_PORT  # the port was another host's
     config.monitor.host = host
     if port:
         _set_port(config, port)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpwrap_alert.check_result import (
+    OUTPUT_BLANKS,
     CheckResult,
     clean,
     cut,
@@ -136,6 +138,7 @@ def test_a_text_is_cleaned_onto_one_line(text, cleaned):
         ("a\nb\n\nc", "a\nb\n\nc"),
         ("a\r\nb\rc", "a\nb\nc"),
         ("a\x0bb\x0cc\x85d\u2028e", "a?b?c?d?e"),
+        ("12\xa0% 1\u202f000 \u2003\u3000", "12\xa0% 1\u202f000 \u2003\u3000"),
         ("a\n\r\n\n", "a"),
         ("\n", ""),
         ("\na", "\na"),
@@ -146,6 +149,11 @@ def test_a_text_is_cleaned_onto_one_line(text, cleaned):
 )
 def test_output_keeps_its_lines_and_tabs_and_nothing_else_that_is_not_printable(text, output):
     assert make(plugin_output=text).plugin_output == output
+
+
+def test_the_blanks_that_stay_are_all_of_unicode():
+    blanks = {char for char in map(chr, range(0x110000)) if unicodedata.category(char) == "Zs"}
+    assert blanks - {" "} | {"\n", "\t"} == OUTPUT_BLANKS
 
 
 @pytest.mark.parametrize("length", [0, 1, 4094, 4095])
@@ -185,7 +193,7 @@ def test_a_cut_keeps_to_its_limit(text, max_bytes, expected):
 @settings(deadline=None)
 def test_any_output_becomes_printable_lines_of_utf8_within_the_limit(text):
     output = make(plugin_output=text * 50).plugin_output
-    assert output.replace("\n", "").replace("\t", "").isprintable()
+    assert all(char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs" for char in output)
     assert len(output.encode()) <= 4095
     assert make(plugin_output=output).plugin_output == output
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpwrap_alert import config as config_module
-from tcpwrap_alert.config import config_warning, find_config, find_spool_dirs, load_config
+from tcpwrap_alert.config import config_warning, find_config, find_spool_dirs, load_config, set_server
 from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.monitor import Monitor
 
@@ -289,6 +289,21 @@ def test_a_switch_that_is_neither_on_nor_off_is_told_with_what_it_may_be(write, 
 def test_a_server_is_a_name_or_an_address_with_or_without_a_port(load, server, host, port):
     monitor = load(f"server={server}\n").monitor
     assert (monitor.host, monitor.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "port"),
+    [
+        ("port=5700", "h", 5700),
+        ("server=h:5700", "h", 5700),
+        ("server=h:5700", "other", 5667),
+        ("server=h:5700", "other:5800", 5800),
+    ],
+)
+def test_another_host_does_not_take_over_the_port(load, before, then, port):
+    config = load(before)
+    set_server(config, then)
+    assert (config.monitor.host, config.monitor.port) == (then.partition(":")[0], port)
 
 
 @pytest.mark.parametrize(("host", "text"), [("h", "h:5667"), ("1.2.3.4", "1.2.3.4:5667"), ("::1", "[::1]:5667")])
