@@ -1,18 +1,26 @@
-# make demo    show the way of an alert; needs no server, no root, no configuration
-# make test    everything that a change must pass
-# make bench   what a drop costs beside the classic chain
+# make demo        show the way of an alert; needs no server, no root, no configuration
+# make test        everything that a change must pass
+# make test-all    the tests with every supported Python that is found, the oldest and the newest dependencies
+# make test-ends   the ends of that range, without the tests that take long
+# make bench       what a drop costs beside the classic chain
 #
-# Each does all its own set-up in .venv. As root on Debian, `test` and `bench` also install the programs that they
-# run against; without root, what is missing is skipped, with a reason.
+# Each does all its own set-up in .venv. As root on Debian, all but `demo` also install the programs that they run
+# against; without root, what is missing is skipped, with a reason.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client tcpd openbsd-inetd iproute2 util-linux
+DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test bench peers clean
+# Install Debian packages; as root on Debian only.
+apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+    ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
+
+.PHONY: demo test test-all test-ends bench peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -22,6 +30,13 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-all test-ends: $(BIN)/python peers
+	@$(call apt,$(DEBIAN_PYTHON))
+	@rm -rf $(VENV)/matrix
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(VENV)/matrix .
+	@rm -rf build *.egg-info
+	$(BIN)/python tests/matrix.py $(@:test-%=%)
 
 bench: $(VENV)/installed-for-test peers
 	$(BIN)/python benchmarks/drop.py
@@ -44,9 +59,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 peers:
-	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || dpkg -s $(PEERS) >/dev/null 2>&1 || { \
-	    apt-get update -qq && \
-	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PEERS); }
+	@$(call apt,$(PEERS))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

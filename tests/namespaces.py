@@ -10,9 +10,12 @@ import ctypes
 import os
 import signal
 import socket
+import stat
 import subprocess
+import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
@@ -40,6 +43,8 @@ def enter() -> None:
     for address in OWN_ADDRESSES:
         run("ip", "address", "add", address, "dev", "lo")
     Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
+    for prefix in (sys.prefix, sys.base_prefix):
+        _let_others_reach(Path(prefix).resolve())
     # A syslog that nobody reads blocks whoever writes to it, after ten messages.
     threading.Thread(target=_collect_log, args=(_private_dev(),), daemon=True).start()
     entered = True
@@ -95,26 +100,35 @@ def connections_accepted() -> int:
     return int(values[names.index("PassiveOpens")])
 
 
+def _let_others_reach(path: Path) -> None:
+    """Some tests run scripts as other users, and our Python may be in a home directory that they may not enter."""
+    for directory in reversed(path.parents):
+        if not directory.stat().st_mode & stat.S_IXOTH:
+            _replace(str(directory), os.listdir(directory))
+
+
 def _private_dev() -> socket.socket:
+    _replace("/dev", DEVICES)
+    os.symlink("pts/ptmx", "/dev/ptmx")
+    log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log_socket.bind("/dev/log")
+    os.chmod("/dev/log", 0o666)
+    return log_socket
+
+
+def _replace(path: str, names: Iterable[str]) -> None:
+    """Put a directory with mode 755, which has these entries of the one that was there, in its place."""
     directory = tempfile.mkdtemp()
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
-    for name in DEVICES:
-        source = Path("/dev", name)
+    for name in names:
+        source, target = Path(path, name), Path(directory, name)
         if source.is_symlink():
-            os.symlink(os.readlink(source), Path(directory, name))
-        elif source.is_dir():
-            Path(directory, name).mkdir()
-            run("mount", "--bind", str(source), f"{directory}/{name}")
+            target.symlink_to(os.readlink(source))
         elif source.exists():
-            Path(directory, name).touch()
-            run("mount", "--bind", str(source), f"{directory}/{name}")
-    os.symlink("pts/ptmx", Path(directory, "ptmx"))
-    log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    log_socket.bind(f"{directory}/log")
-    os.chmod(f"{directory}/log", 0o666)
-    run("mount", "--move", directory, "/dev")
+            target.mkdir() if source.is_dir() else target.touch()
+            run("mount", "--rbind", str(source), str(target))
+    run("mount", "--move", directory, path)
     os.rmdir(directory)
-    return log_socket
 
 
 def run(*argv: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -21,18 +22,20 @@ def site(tmp_path_factory):
     directory = tmp_path_factory.mktemp("installed")
     venv.create(directory / "venv", with_pip=False, symlinks=True)
     (packages,) = (directory / "venv").glob("lib/python3*/site-packages")
-    ours = next(path for path in sys.path if path.endswith("site-packages"))
-    for name in ("click", "cryptography", "cffi", "pycparser", "typing_extensions.py", "_cffi_backend*"):
-        for source in Path(ours).glob(name):
+    for name in ("click", "cryptography", "cffi", "pycparser", "typing_extensions", "_cffi_backend"):
+        if spec := importlib.util.find_spec(name):
+            source = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
             (packages / source.name).symlink_to(source)
     source = directory / "source"
     shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "build", "*.egg-info"))
-    subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(directory / "venv"), "install", "--quiet", "--no-deps", "."],
-        cwd=source,
-        check=True,
-    )
+    # Here is no index: pip builds with our setuptools.
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, source)
+    pip("--python", directory / "venv", "install", "--no-deps", *directory.glob("*.whl"))
     return directory / "venv" / "bin"
+
+
+def pip(*arguments):
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True)
 
 
 def test_every_script_is_installed_and_runs(site):

@@ -1,12 +1,13 @@
 """Ciphers from the package cryptography, that is OpenSSL: DES, 3DES, CAST-128, Blowfish and AES, in 8-bit CFB.
 
 CAST-128 and Blowfish have no CFB8 there, so their single blocks are driven by our own loop; they also need OpenSSL's
-legacy provider. The old ciphers move from place to place between versions 38 and 50 and warn on the way, which is of no
-use to whoever runs a monitor that speaks nothing else.
+legacy provider. The old ciphers move from place to place between versions 38 and 50, and up to 42 they warn, which is
+of no use to whoever runs a monitor that speaks nothing else.
 """
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 from .cfb8 import Cfb8
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CLASSES = {"des": "TripleDES", "tripledes": "TripleDES", "cast-128": "CAST5", "blowfish": "Blowfish"}
+_WARNINGS = threading.Lock()
 
 
 def make_stream(algorithm: str, key: bytes, iv: bytes, is_encryptor: bool) -> Callable[[bytes], bytes]:
@@ -67,10 +69,17 @@ def _cfb8_mode(iv: bytes) -> Any:
 
 
 def _decrepit_class(name: str) -> Any:
-    with warnings.catch_warnings():
+    try:
+        from cryptography.hazmat.decrepit.ciphers import algorithms  # from cryptography 43 on
+    except ImportError:
+        return _deprecated_class(name)
+    return getattr(algorithms, name)
+
+
+def _deprecated_class(name: str) -> Any:
+    from cryptography.hazmat.primitives.ciphers import algorithms
+
+    # What warnings are let through is one state of the whole process.
+    with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            from cryptography.hazmat.decrepit.ciphers import algorithms  # from cryptography 43 on
-        except ImportError:
-            from cryptography.hazmat.primitives.ciphers import algorithms  # type: ignore[no-redef] # until 42
         return getattr(algorithms, name)

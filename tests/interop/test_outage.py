@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import namespaces
@@ -304,15 +305,23 @@ def test_paths_relative_to_the_working_directory(daemon, tmp_path, monkeypatch):
     assert daemon.wait_for_results(1) == denied(CLIENTS[:1])
 
 
-def test_a_strict_umask_does_not_lock_the_owner_out(daemon, run, spool_dir):
+@pytest.fixture
+def spool_of_another(daemon, monkeypatch):
+    """A spool that is not ours, where its owner can reach it: pytest closes its directories to all but us."""
+    namespaces.mount_tmpfs("/var/spool")
+    config = shutil.copyfile(os.environ["TCPWRAP_ALERT_CONFIG"], "/var/spool/send_nsca.cfg")
+    monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", config)
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/var/spool/tcpwrap-alert")
+    for path in ("/var/spool/tcpwrap-alert", "/var/spool/tcpwrap-alert/new"):
+        os.mkdir(path)
+        os.chown(path, 65534, 65534)
+    yield
+    namespaces.unbind("/var/spool")
+
+
+def test_a_strict_umask_does_not_lock_the_owner_out(daemon, run, spool_of_another):
     daemon.stop()
-    os.chown(spool_dir, 65534, 65534)
-    os.chown(spool_dir / "new", 65534, 65534)
-    command = "umask 0777; exec submit_check_result h s 0 o"
-    os.chmod(os.environ["TCPWRAP_ALERT_CONFIG"], 0o644)
-    for directory in (spool_dir, *spool_dir.parents[:-1]):
-        os.chmod(directory, os.stat(directory).st_mode | 0o11)
-    assert run("sh", "-c", command).returncode == 75
+    assert run("sh", "-c", "umask 0777; exec submit_check_result h s 0 o").returncode == 75
     daemon.start()
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert daemon.results() == ["h;s;0;o"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cryptography
@@ -199,6 +201,20 @@ def test_with_and_without_libmcrypt_the_bytes_are_the_same(monkeypatch, number):
     with_it = make_encryptor(number, b"secret", IV)(bytes(100))
     monkeypatch.setattr("tcpwrap_alert.nsca.mcrypt.LIBRARY", "libmcrypt-is-not-here.so.4")
     assert make_encryptor(number, b"secret", IV)(bytes(100)) == with_it
+
+
+def test_no_warning_of_cryptography_leaves_a_thread(monkeypatch):
+    monkeypatch.setattr(METHODS[8], "backends", (CRYPTOGRAPHY,))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    filters = list(warnings.filters)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            packets = list(threads.map(lambda _: make_encryptor(8, b"secret", IV)(bytes(8)), range(400)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(set(packets)) == 1
+    assert warnings.filters == filters
 
 
 @pytest.mark.skipif(
