@@ -2,7 +2,7 @@
 # make test        everything that a change must pass
 # make test-all    the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends   the ends of that range, without the tests that take long
-# make bench       what a drop costs beside the classic chain
+# make bench       what a drop, a packet of each method and many results cost beside the programs that they replace
 #
 # Each does all its own set-up in .venv. As root on Debian, all but `demo` also install the programs that they run
 # against; without root, what is missing is skipped, with a reason.
@@ -40,6 +40,8 @@ test-all test-ends: $(BIN)/python peers
 
 bench: $(VENV)/installed-for-test peers
 	$(BIN)/python benchmarks/drop.py
+	$(BIN)/python benchmarks/many.py
+	$(BIN)/python benchmarks/methods.py
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	$(INSTALL) .
