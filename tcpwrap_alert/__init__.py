@@ -27,3 +27,7 @@ def __getattr__(name: str) -> ModuleType:
 
         return tcpwrap_alert.pynsca
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -48,12 +48,24 @@ class CheckResult:
         _check_name("host name", host_name, MAX_HOST_NAME_BYTES)
         _check_name("service description", service_description, MAX_SERVICE_DESCRIPTION_BYTES)
         states = _states(is_host_check=not service_description)
-        if not 0 <= return_code < len(states):
+        if return_code not in range(len(states)):
             raise CheckResultError(f"return code {return_code} is not one of {_name(states)}")
         self.host_name = host_name
         self.service_description = service_description
         self.return_code = return_code
         self.plugin_output = cut(_clean_output(plugin_output), MAX_PLUGIN_OUTPUT_BYTES)
+
+    def __repr__(self) -> str:
+        return f"CheckResult{self._fields()!r}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckResult) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash(self._fields())
+
+    def _fields(self) -> tuple[str, str, int, str]:
+        return self.host_name, self.service_description, self.return_code, self.plugin_output
 
     def dated(self, at_s: float) -> CheckResult:
         """Return this result with its own time in the output, for a delivery that comes late.

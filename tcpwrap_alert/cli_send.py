@@ -5,22 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from . import __version__
 from .cli_options import config_option, warn
-from .config import MAX_TIMEOUT_S, load_config, set_server
-from .errors import ConfigError, ConnectError, DeliveryError, UsageError
+from .config import load_config, set_server
+from .errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, UsageError
 from .nsca.client import Connection
+from .nsca.monitor import Monitor
 from .records import ETB, Records
 from .send import send_input, spool_input
 
-if TYPE_CHECKING:
-    from .nsca.monitor import Monitor
-
 STDIN = 0
+A_DAY_S = 86400
 
 
 class NotSent(click.ClickException):
@@ -63,7 +62,7 @@ def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.argument("host", required=False)
 @click.option("-H", "host_option", metavar="HOST", help="The daemon, if it is not the configuration's server.")
 @click.option("-p", "port", type=click.IntRange(1, 65535), help="The daemon's port.")
-@click.option("-to", "timeout_s", type=click.FloatRange(0, MAX_TIMEOUT_S, min_open=True), help="Seconds to wait.")
+@click.option("-to", "timeout_s", type=click.FloatRange(0.001, A_DAY_S), help="Seconds for each step.")
 @click.option(
     "-d",
     "delimiter",
@@ -90,11 +89,13 @@ def send(
     HOST <tab> SERVICE <tab> STATE <tab> OUTPUT      of a service
     HOST <tab> STATE <tab> OUTPUT                    of the host itself
 
-    STATE is a number. The byte 0x17 ends a check result. If there is none, a line that looks like the above begins a
-    check result, and other lines continue its output. Where others choose what the output says, name the end with -ds.
+    STATE is a number. The byte 0x17 ends a check result. If there is none in the first 5120 bytes, a line with a state
+    where the above has one begins a check result, and other lines continue its output. To be sure, above all where
+    others choose what the output says, or where it has the delimiter in it, name the end with -ds.
 
-    Exit status: 0 all delivered; 2 not delivered, or nothing to send; 3 usage, or a line that is no check result. With
-    --spool, what is not delivered is kept: 75, 77, 78 as with the other commands.
+    Exit status: 0 all delivered; 2 not delivered, or nothing to send; 3 usage, or something that is no check result.
+    With --spool, everything goes into the spool first, and from there to the configuration's server; what is not
+    delivered stays there: 75, 77, 78 as with the other commands, but 3 if there was something that is no check result.
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
@@ -109,18 +110,21 @@ def send(
             with contextlib.suppress(OSError):  # a stderr that nobody reads costs no check result
                 click.echo(f"tcpwrap-alert: line {lineno}: {what}; not sent", err=True)
 
-    if not quiet:
+    if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
         warn(config_path)
     records = Records(tell_fault, delimiter, end)
     try:
-        if not spool:
-            count = _send(records, _monitor(config_path, **options))
-        elif any(options.values()):
-            raise BadInput("--spool delivers to the configuration's server; name host, port and the like there")
-        else:
+        if spool:
+            _check_same_monitor(config_path, options)
             count = spool_input(STDIN, records, config_path)
+        else:
+            count = _send(records, _monitor(config_path, **options))
     except UsageError as error:
         raise BadInput(str(error)) from error
+    except TcpwrapAlertError as error:
+        if faults:
+            raise BadInput(error.line) from error
+        raise
     if not quiet:
         click.echo(f"{count} data packet(s) sent to host successfully.")
     if faults or not count:
@@ -153,6 +157,17 @@ def _monitor(
     return monitor
 
 
+def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> None:
+    """Raise unless the arguments name the configuration's own monitor: whoever empties the spool knows no other."""
+    try:
+        configured = load_config(config_path).monitor
+    except ConfigError:
+        return  # told when the check results are safe
+    named = _monitor(config_path, **options) if any(options.values()) else configured
+    if any(getattr(named, name) != getattr(configured, name) for name in Monitor.__slots__):
+        raise BadInput("--spool delivers by the configuration; set host, port, timeout or legacy_2_7_mode there")
+
+
 def _send(records: Records, monitor: Monitor) -> int:
     """Send all records; return how many were delivered."""
     connection = Connection(monitor)
@@ -160,10 +175,11 @@ def _send(records: Records, monitor: Monitor) -> int:
         send_input(STDIN, records, connection)
     except DeliveryError as error:
         text = f"Error: {error}"
-        if f"within {monitor.timeout_s:g} s" in str(error):
+        reason = str(error)[len(f"{monitor}: ") :]
+        if f"within {monitor.timeout_s:g} s" in reason:
             text = f"Error: Timeout after {monitor.timeout_s:g} seconds ({error})"
         elif isinstance(error, ConnectError):
-            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port} ({error})"
+            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port}: {reason}"
         if connection.delivered:
             text += f"; {connection.delivered} data packet(s) before it were sent"
         raise NotSent(text) from error

@@ -93,7 +93,7 @@ class ProtocolError(DeliveryError):
 
 
 class RefusedError(DeliveryError):
-    """The daemon took the connection and refused the packets."""
+    """The daemon took the connection and refused the packets, or was killed before it had read them."""
 
     verdict = HOLD
     exit_status = 77

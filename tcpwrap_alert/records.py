@@ -29,6 +29,8 @@ MAX_RECORD_BYTES = 65536  # far more than a packet holds; what is behind would b
 LINE_ENDS = b"\r\n"
 BLANKS = " \t\r\n"  # what the C client takes off the end of a record, and nothing else: not NBSP, not VT
 
+NO_NAME = b"`~!$%^&*|'\"<>?,()="  # nagioscore 4, sample-config/nagios.cfg: illegal_object_name_chars
+
 _STATE_WORDS = {word.lower().encode() for word in (*SERVICE_STATES, *HOST_STATES)}
 
 
@@ -118,7 +120,7 @@ class Records:
     def _begins_record(self, line: bytes) -> bool:
         """Say whether `line` is meant as a record: whether there is something like a state where a state belongs."""
         fields = [field.strip() for field in line.lstrip(self._delimiter).split(self._delimiter, 3)]
-        if b"=" in fields[0]:  # no name for Nagios, but performance data: load1=0.1;5;10;0 with ; as the delimiter
+        if fields[0].translate(None, NO_NAME) != fields[0]:  # as in load1=0.1;5;10;0 with ; as the delimiter
             return False
         if len(fields) == 4:
             return not (fields[1] and fields[2]) or fields[2].isalpha() or _is_number(fields[2])

@@ -35,7 +35,7 @@ ARROWS = {
     "nsca.__init__": "nsca.client nsca.cipher nsca.monitor check_result errors",
     "transports.nsca": "nsca.client config check_result",
     "transports.__init__": "",
-    "nsca.client": "nsca.conversation nsca.monitor check_result",
+    "nsca.client": "nsca.conversation nsca.monitor check_result errors",
     "nsca.conversation": "nsca.connect nsca.packet nsca.cipher nsca.monitor check_result errors",
     "nsca.connect": "nsca.packet nsca.monitor errors",
     "nsca.receiver": "nsca.packet nsca.cipher check_result errors",

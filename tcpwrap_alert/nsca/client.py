@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..errors import DeliveryError
 from .conversation import ACCEPTED, SENT_NOT_KNOWN, Conversation
 
 TYPE_CHECKING = False
@@ -62,10 +63,12 @@ class Connection:
     It is made for the first check result and renewed when it is 20 s old; in the 2.7 layout for each result.
     `monitor.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
 
+    An error of the connection is final: what has no verdict is to be sent again, over a new one. Any other error in the
+    block ends the conversation with its verdict first, so that the numbers tell what arrived.
+
     Attributes:
-        delivered: how many check results have a good verdict, in the order in which they were sent. After an error,
-            those from this number on are the ones to send again.
-        unconfirmed: how many were sent since then.
+        delivered: how many check results have a good verdict, in the order in which they were sent.
+        unconfirmed: how many were sent since then, without one yet.
     """
 
     def __init__(self, monitor: Monitor, padding: Callable[[int], bytes] = os.urandom) -> None:
@@ -78,10 +81,13 @@ class Connection:
     def __enter__(self) -> Connection:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            if kind is None:
+            if kind is None or issubclass(kind, Exception):
                 self.confirm()
+        except DeliveryError:
+            if kind is None:
+                raise
         finally:
             self.close()
 
@@ -89,8 +95,10 @@ class Connection:
         """Send `results`, any number, one by one as they come. They are on their way when this returns.
 
         Raises:
-            What `send_check_results` raises, about these results or about those sent before.
+            What `send_check_results` raises, about these results or about those sent before; ValueError after that.
         """
+        if self.unconfirmed and not self._conversation:
+            raise ValueError("this connection has failed; make a new one for what it has not delivered")
         try:
             if self._conversation:
                 self._conversation.check_still_open()
@@ -102,7 +110,7 @@ class Connection:
             if self._conversation:
                 self._conversation.deadline = self._next_deadline()
                 self._conversation.flush()
-        except BaseException:
+        except DeliveryError:
             self.close()
             raise
 
@@ -138,7 +146,6 @@ class Connection:
             self.confirm()
         deadline = self._next_deadline()
         if self._conversation is None:
-            self.unconfirmed = 0
             self._conversation = Conversation(self._monitor, self._padding, deadline)
         self._conversation.deadline = deadline
         return self._conversation

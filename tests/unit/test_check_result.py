@@ -398,3 +398,16 @@ def test_a_state_of_a_host_is_not_guessed(word):
 )
 def test_a_text_in_a_message_is_quoted_on_one_short_line(text, expected):
     assert shown(text) == expected
+
+
+def test_check_results_are_equal_if_their_fields_are_and_show_them():
+    assert make() == make()
+    assert len({make(), make(), make(return_code=1)}) == 2
+    assert make() != ("firestorm", "TCP Wrappers", 2, "Denied")
+    assert repr(make()) == "CheckResult('firestorm', 'TCP Wrappers', 2, 'Denied')"
+
+
+@pytest.mark.parametrize("return_code", ["2", None, 1.5])
+def test_a_return_code_that_is_no_number_is_refused(return_code):
+    with pytest.raises(CheckResultError, match=f"return code {return_code} is not one of"):
+        make(return_code=return_code)

@@ -43,7 +43,13 @@ def test_every_way_to_import_works_in_a_new_program(code):
 @pytest.mark.parametrize("name", ["tcpwrap_alert", "tcpwrap_alert.nsca"])
 def test_any_other_name_is_an_attribute_error(name):
     done = python(f"import {name}; {name}.Conection")
-    assert done.stderr.endswith(f"AttributeError: module '{name}' has no attribute 'Conection'\n")
+    assert f"AttributeError: module '{name}' has no attribute 'Conection'" in done.stderr
+
+
+def test_help_shows_every_public_name():
+    done = python("from tcpwrap_alert import nsca; help(nsca)")
+    assert [name for name in nsca.__all__ if name not in done.stdout] == []
+    assert "delivered: how many check results have a good verdict" in done.stdout
 
 
 def test_importing_the_package_loads_nothing_of_it():

@@ -380,3 +380,11 @@ def test_each_record_is_a_result_or_a_fault(items, end):
     results, faults = read(data)
     assert results == expected
     assert [lineno for lineno, _ in faults] == faulty_lines
+
+
+@pytest.mark.parametrize("char", "`~!$%^&*|'\"<>?,()=")
+def test_a_line_whose_first_field_nagios_would_not_have_as_a_name_continues_the_output(char):
+    records = Records(lambda *fault: pytest.fail(str(fault)), b";")
+    line = f"/va{char}r;2;3;0"
+    results = records.feed(f"fs;Disk;1;WARN\n{line}\nfs;Load;0;OK\n".encode()) + records.finish()
+    assert [result.plugin_output for result in results] == [f"WARN\n{line}", "OK"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 
 import pytest
 from fake_daemon import FakeDaemon, holds, reads, resets, sends_init, silent, stock
@@ -143,7 +144,8 @@ def test_a_wrong_password_is_refused_at_the_next_send(start):
     assert len(daemon.connections) == 1
 
 
-def test_after_an_error_the_next_send_begins_anew_and_counts_only_its_own(start):
+def test_after_an_error_a_connection_is_not_used_again(start):
+    """Its numbers would not say any more which results are delivered."""
     daemon = start(takes_turns(reads(PACKET, then=resets), stock))
     with Connection(monitor_of(daemon)) as connection:
         connection.send(make_results(1))
@@ -151,9 +153,19 @@ def test_after_an_error_the_next_send_begins_anew_and_counts_only_its_own(start)
         with pytest.raises(RefusedError):
             connection.send(make_results(2))
         assert connection.confirm() is None
-        connection.send(make_results(1, 2))
-    assert connection.delivered == 2
-    assert services(daemon.connection(1)) == [1, 2]
+        with pytest.raises(ValueError, match="make a new one"):
+            connection.send(make_results(3))
+    assert (connection.delivered, connection.unconfirmed) == (0, 1)
+    assert len(daemon.connections) == 1
+
+
+def test_a_connection_that_could_not_be_made_may_be_tried_again(start):
+    daemon = start(takes_turns(silent, stock))
+    with Connection(monitor_of(daemon, timeout_s=0.3)) as connection:
+        with pytest.raises(DeliveryError):
+            connection.send(make_results(1))
+        connection.send(make_results(1))
+    assert connection.delivered == 1
 
 
 def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
@@ -167,7 +179,7 @@ def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
     assert (connection.delivered, connection.unconfirmed) == (2, 1)
 
 
-def test_an_error_in_the_block_closes_the_connection_and_comes_through(start):
+def test_an_error_in_the_block_comes_through_after_the_verdict(start):
     daemon = start()
     connection = Connection(monitor_of(daemon))
 
@@ -178,11 +190,25 @@ def test_an_error_in_the_block_closes_the_connection_and_comes_through(start):
 
     with pytest.raises(KeyError, match="ours"):
         fail_after_a_result()
-    assert daemon.connection().saw_end
-    assert connection.delivered == 0
+    assert connection.delivered == 1
+    assert services(daemon.connection()) == [1]
 
 
-def test_an_error_of_the_iterable_closes_the_connection_and_comes_through(start):
+def test_an_error_in_the_block_comes_through_though_the_verdict_is_bad(start):
+    daemon = start(password=b"other")
+    connection = Connection(monitor_of(daemon))
+
+    def fail_after_a_result():
+        with connection:
+            connection.send(make_results(1))
+            raise KeyError("ours")
+
+    with pytest.raises(KeyError, match="ours"):
+        fail_after_a_result()
+    assert (connection.delivered, connection.unconfirmed) == (0, 1)
+
+
+def test_an_error_of_the_iterable_comes_through_and_what_it_gave_before_is_delivered(start):
     daemon = start()
 
     def results():
@@ -190,10 +216,26 @@ def test_an_error_of_the_iterable_closes_the_connection_and_comes_through(start)
         raise OSError("the input is gone")
 
     connection = Connection(monitor_of(daemon))
-    with pytest.raises(OSError, match="the input is gone"):
+    with pytest.raises(OSError, match="the input is gone"), connection:
         connection.send(results())
-    assert daemon.connection().saw_end
-    assert connection.delivered == 0
+    assert connection.delivered == 1
+    assert services(daemon.connection()) == [1]
+
+
+def test_an_interrupt_does_not_wait_for_the_verdict(start):
+    daemon = start(sends_init(holds))
+    connection = Connection(monitor_of(daemon, timeout_s=30))
+
+    def interrupt():
+        with connection:
+            connection.send(make_results(1))
+            raise KeyboardInterrupt
+
+    start_s = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert time.monotonic() - start_s < 10
+    assert (connection.delivered, connection.unconfirmed) == (0, 1)
 
 
 def test_the_2_7_layout_is_a_connection_for_each_result(start):
