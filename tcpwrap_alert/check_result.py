@@ -48,7 +48,7 @@ class CheckResult:
         _check_name("host name", host_name, MAX_HOST_NAME_BYTES)
         _check_name("service description", service_description, MAX_SERVICE_DESCRIPTION_BYTES)
         states = _states(is_host_check=not service_description)
-        if return_code not in range(len(states)):
+        if not isinstance(return_code, int) or not 0 <= return_code < len(states):
             raise CheckResultError(f"return code {return_code} is not one of {_name(states)}")
         self.host_name = host_name
         self.service_description = service_description

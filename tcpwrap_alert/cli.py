@@ -13,7 +13,7 @@ import click
 
 from . import __version__
 from .check_result import CheckResult, clean, parse_check_result
-from .cli_options import config_option, warn
+from .cli_options import config_option, say, warn
 from .cli_send import send
 from .config import load_config
 from .demo import run_demo
@@ -41,26 +41,26 @@ def run(arguments: Sequence[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
     try:
-        return main.main(args=list(arguments), prog_name="tcpwrap-alert", standalone_mode=False) or 0
+        return main.main(args=list(arguments) or ["--help"], prog_name="tcpwrap-alert", standalone_mode=False) or 0
     except click.UsageError as error:
-        click.echo(f"tcpwrap-alert: {error.format_message()}", err=True)
+        say(error.format_message())
         return EXIT_USAGE
     except click.ClickException as error:
-        click.echo(f"tcpwrap-alert: {error.format_message()}", err=True)
+        say(error.format_message())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except TcpwrapAlertError as error:
-        click.echo(f"tcpwrap-alert: {error.line}", err=True)
+        say(error.line)
         return error.exit_status
     except BrokenPipeError:  # as in `tcpwrap-alert queue | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_INTERRUPTED
     except OSError as error:
-        click.echo(f"tcpwrap-alert: cannot write the output: {error.strerror}", err=True)
+        say(f"cannot write the output: {error.strerror}")
         return EXIT_OUTPUT
     except Exception as error:
-        click.echo(f"tcpwrap-alert: bug: {type(error).__name__}: {error}; please report it", err=True)
+        say(f"bug: {type(error).__name__}: {error}; please report it")
         return EXIT_BUG
 
 
@@ -205,4 +205,4 @@ main.add_command(send)
 def _tell_set_aside(count: int) -> None:
     if count > 0:
         files = "1 unreadable queue file" if count == 1 else f"{count} unreadable queue files"
-        click.echo(f"tcpwrap-alert: {files} set aside in corrupt/ (syslog says why); remove at will", err=True)
+        say(f"{files} set aside in corrupt/ (syslog says why); remove at will")

@@ -1,11 +1,13 @@
-"""What commands share: the option that names the configuration, and the warning about it."""
+"""What commands share: a line on stderr, the option that names the configuration, and the warning about it."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Callable
 
 import click
 
+from .check_result import clean
 from .config import CONFIG_SEARCH, config_warning
 
 
@@ -15,8 +17,17 @@ def config_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return click.option(*names, "--config", "config_path", metavar="FILE", help=what)
 
 
+def say(text: str) -> None:
+    """Write one line to stderr; that nobody can read it costs no check result."""
+    if sys.stderr:  # None if descriptor 2 is closed
+        try:
+            click.echo(f"tcpwrap-alert: {clean(text)}", err=True)
+        except OSError:
+            pass
+
+
 def warn(config_path: str | None) -> None:
     """Say on stderr what is wrong, though not fatal, about the configuration."""
     warning = config_warning(config_path)
     if warning:
-        click.echo(f"tcpwrap-alert: {warning}", err=True)
+        say(warning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from typing import Any
@@ -10,16 +9,15 @@ from typing import Any
 import click
 
 from . import __version__
-from .cli_options import config_option, warn
+from .cli_options import config_option, say, warn
 from .config import load_config, set_server
 from .errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, UsageError
 from .nsca.client import Connection
-from .nsca.monitor import Monitor
+from .nsca.monitor import A_DAY_S, Monitor
 from .records import ETB, Records
 from .send import send_input, spool_input
 
 STDIN = 0
-A_DAY_S = 86400
 
 
 class NotSent(click.ClickException):
@@ -99,16 +97,14 @@ def send(
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
-    if delimiter in (end or ETB, b"\n"):
+    if delimiter in (end or ETB, b"\n", b"\r"):
         raise BadInput("the delimiter between fields cannot be what ends a check result")
     faults = 0
 
     def tell_fault(lineno: int, what: str) -> None:
         nonlocal faults
         faults += 1
-        if sys.stderr:  # None if descriptor 2 is closed
-            with contextlib.suppress(OSError):  # a stderr that nobody reads costs no check result
-                click.echo(f"tcpwrap-alert: line {lineno}: {what}; not sent", err=True)
+        say(f"line {lineno}: {what}; not sent")
 
     if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
         warn(config_path)
@@ -151,6 +147,8 @@ def _monitor(
     monitor = config.monitor
     if not monitor.host:
         raise BadInput(f"no host to send to: name it, or add a line like server=nagios.example to {config.path}")
+    if timeout_s != timeout_s:
+        raise BadInput("-to nan is no number of seconds")
     monitor.port = port or monitor.port
     monitor.timeout_s = timeout_s or monitor.timeout_s
     monitor.legacy_2_7_mode = monitor.legacy_2_7_mode or legacy_2_7_mode

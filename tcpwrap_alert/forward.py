@@ -49,17 +49,24 @@ def submit(entry: Entry, config_path: str | None = None) -> None:
 def submit_all(entries: Iterable[Entry], config_path: str | None = None) -> None:
     """Enqueue all `entries`, then try once to deliver all that waits. Raises what `submit` raises."""
     spool = Spool(find_spool_dirs(config_path)[0])
-    last = None
+    names = []
+    lost: SpoolError | None = None
     for entry in entries:
-        last = _enqueue_or_send(entry, spool, config_path) or last
-    if last is None:
-        return
+        try:
+            name = _enqueue_or_send(entry, spool, config_path, lost)
+        except SpoolError as error:
+            lost = lost or error
+        else:
+            names += [name] if name else []
     try:
-        drain(spool, config_path)
+        if names:
+            drain(spool, config_path)
     except TcpwrapAlertError:
         # Ours may be gone all the same: delivered in an earlier batch of this run or by another process.
-        if spool.is_waiting(last):
+        if any(spool.is_waiting(name) for name in names):
             raise
+    if lost:
+        raise lost
 
 
 def drop(entry: Entry) -> None:
@@ -143,25 +150,30 @@ def _emptied_within(spool: Spool, pause_s: int) -> bool:
     return False
 
 
-def _enqueue_or_send(entry: Entry, spool: Spool, config_path: str | None) -> str | None:
-    """Enqueue `entry` and return the name of its file; None if it had to be sent directly instead (P8)."""
+def _enqueue_or_send(entry: Entry, spool: Spool, config_path: str | None, lost: SpoolError | None = None) -> str | None:
+    """Enqueue `entry` and return the name of its file; None if it had to be sent directly instead (P8).
+
+    After another entry could not even be sent, `lost`, the monitor is not tried again.
+    """
     spool.drop_root()
     try:
         return spool.enqueue(entry)
     except SpoolError as error:
-        _send_directly(entry, error, config_path)
+        try:
+            if lost:
+                raise lost
+            _send_directly(entry, config_path)
+        except (Exception, SystemExit) as second:
+            what = " ".join(f"{field}={shown(value)}" for field, value in entry.fields.items())
+            tell(f"{error}; {second}; lost: {entry.kind} {what}")
+            raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
+        tell(f"{error}; sent directly instead")
         return None
 
 
-def _send_directly(entry: Entry, error: SpoolError, config_path: str | None) -> None:
+def _send_directly(entry: Entry, config_path: str | None) -> None:
     from .transports import nsca as transport
 
-    try:
-        config = load_config(config_path)
-        config.require_server()
-        transport.deliver(config, [entry_check_result(entry, config)])
-    except (Exception, SystemExit) as second:
-        what = " ".join(f"{field}={shown(value)}" for field, value in entry.fields.items())
-        tell(f"{error}; {second}; lost: {entry.kind} {what}")
-        raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
-    tell(f"{error}; sent directly instead")
+    config = load_config(config_path)
+    config.require_server()
+    transport.deliver(config, [entry_check_result(entry, config)])

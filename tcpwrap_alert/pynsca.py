@@ -30,7 +30,7 @@ from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, escape_newlines
 from .errors import CheckResultError
 from .nsca.cipher import check_method, make_encryptor
 from .nsca.client import send_check_results
-from .nsca.monitor import Monitor
+from .nsca.monitor import A_DAY_S, Monitor
 from .nsca.packet import (
     DATA_PACKET_LENGTH,
     LEGACY_DATA_PACKET_LENGTH,
@@ -52,8 +52,6 @@ DOWN = 2  # for Nagios a host that is down has 1; programs rely on the number as
 UNREACHABLE = 2
 CRITICAL = 2
 UNKNOWN = 3
-
-A_DAY_S = 86400.0
 
 
 class NSCANotifier:

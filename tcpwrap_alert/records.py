@@ -130,6 +130,8 @@ class Records:
 
     def _check_result(self, lineno: int, text: bytes) -> Iterator[CheckResult]:
         try:
+            if self._end is None and ETB in text:
+                raise CheckResultError("0x17 in it, but not in the first 5120 bytes; name it with -ds 0x17")
             yield _parse([field.decode(errors="surrogateescape") for field in text.split(self._delimiter, 3)])
         except CheckResultError as error:
             self._on_fault(lineno, str(error))

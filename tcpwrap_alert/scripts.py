@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .check_result import parse_check_result
+from .check_result import clean, parse_check_result
 from .config import config_warning, find_spool_dirs
 from .errors import TcpwrapAlertError
 from .spool import Spool
@@ -69,7 +69,10 @@ def submit_check_result() -> int:
 
 def _complain(text: str) -> None:
     if text and sys.stderr:  # None if descriptor 2 is closed; print would take stdout instead
-        print(f"submit_check_result: {text}", file=sys.stderr)
+        try:
+            print(f"submit_check_result: {clean(text)}", file=sys.stderr)
+        except OSError:
+            pass  # that nobody can read it costs no check result
 
 
 def forward(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ import time
 from .entries import check_result_entry
 from .errors import UsageError
 from .forward import submit_all
-from .nsca.client import RENEW_AFTER_S
+from .nsca.conversation import SILENCE_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def spool_input(fd: int, records: Records, config_path: str | None) -> int:
 
 
 def _read_results(fd: int, records: Records, on_silence: Callable[[], object]) -> Iterator[list[CheckResult]]:
-    """Yield the check results of the input as they become complete; `on_silence` is called when none has for 20 s.
+    """Yield the check results of the input as they become complete; `on_silence` is called when none has for 5 s.
 
     Input that completes none is silence, too: a record without end that trickles in must not hold a connection.
     """
-    silent_at = time.monotonic() + RENEW_AFTER_S
+    silent_at = time.monotonic() + SILENCE_S
     while True:
         data = _read(fd, silent_at)
         if data == b"":
@@ -76,7 +76,7 @@ def _read_results(fd: int, records: Records, on_silence: Callable[[], object]) -
             if not results:
                 continue
             yield results
-        silent_at = time.monotonic() + RENEW_AFTER_S
+        silent_at = time.monotonic() + SILENCE_S
     yield records.finish()
 
 

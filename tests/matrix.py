@@ -77,7 +77,7 @@ def find_python(version: str) -> str | None:
     """Return a Python that really runs (a shim of pyenv may not) and can make virtual environments."""
     candidates = [Path(directory, f"python{version}") for directory in os.get_exec_path()]
     if shutil.which("pyenv"):
-        root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=True).stdout.strip()
+        root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False).stdout.strip()
         candidates += sorted(Path(root, "versions").glob(f"{version}.*/bin/python{version}"))
     for path in candidates:
         if path.exists() and (executable := output(str(path), "import sys, ensurepip; print(sys.executable)")):

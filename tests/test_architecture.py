@@ -22,8 +22,8 @@ ARROWS = {
     "cli": "cli_send cli_options demo waiting forward entries nsca.receiver nsca.cipher config denial check_result "
     "errors __init__",
     "cli_send": "cli_options send records nsca.client nsca.monitor config errors __init__",
-    "cli_options": "config",
-    "send": "forward entries records queue_file nsca.client check_result errors",
+    "cli_options": "config check_result",
+    "send": "forward entries records queue_file nsca.client nsca.conversation check_result errors",
     "records": "check_result errors",
     "demo": "nsca.receiver spool check_result errors",
     "waiting": "entries spool config check_result errors",

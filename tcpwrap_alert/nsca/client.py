@@ -10,7 +10,7 @@ import os
 import time
 
 from ..errors import DeliveryError
-from .conversation import ACCEPTED, SENT_NOT_KNOWN, Conversation
+from .conversation import ACCEPTED, SENT_NOT_KNOWN, SILENCE_S, Conversation
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = ["ACCEPTED", "SENT_NOT_KNOWN", "Connection", "send_check_results"]
 
 # Daemons up to 2.9 drop what is older than their max_packet_age, 30 s, counted from the init packet.
 RENEW_AFTER_S = 20.0
+# What comes slowly is not held back for a fuller write.
+HOLD_BACK_S = 0.2
 
 
 def send_check_results(
@@ -60,7 +62,9 @@ class Connection:
             connection.send(results)    # as often as you like
         # here the daemon has taken them all
 
-    It is made for the first check result and renewed when it is 20 s old; in the 2.7 layout for each result.
+    It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; in the 2.7 layout for
+    each result. Daemons close a connection that is silent for 10 s: where results come less often, call `confirm` after
+    the last one. Use it from one thread at a time.
     `monitor.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
 
     An error of the connection is final: what has no verdict is to be sent again, over a new one. Any other error in the
@@ -103,8 +107,11 @@ class Connection:
             if self._conversation:
                 self._conversation.check_still_open()
             for result in results:
-                self._fresh_conversation().send((result,))
+                conversation = self._fresh_conversation()
+                conversation.send((result,))
                 self.unconfirmed += 1
+                if conversation.silence_s() > HOLD_BACK_S:
+                    conversation.flush()
                 if self._monitor.legacy_2_7_mode:
                     self.confirm()
             if self._conversation:
@@ -141,8 +148,11 @@ class Connection:
             self._conversation = None
 
     def _fresh_conversation(self) -> Conversation:
-        """Return a conversation that is open, and young enough for one more packet."""
-        if self._conversation and time.monotonic() - self._conversation.opened_at >= RENEW_AFTER_S:
+        """Return a conversation that is open, and fit for one more packet."""
+        if self._conversation and (
+            time.monotonic() - self._conversation.opened_at >= RENEW_AFTER_S
+            or self._conversation.silence_s() >= SILENCE_S
+        ):
             self.confirm()
         deadline = self._next_deadline()
         if self._conversation is None:

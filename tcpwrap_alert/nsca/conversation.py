@@ -11,6 +11,9 @@ Without the extra byte a refused single packet would look accepted: the daemon h
 2.7.2 to 2.10.3 in all its ways to run (src/nsca.c, `handle_connection_read`). An end of file that arrives while
 bytes of ours are not acknowledged means that the daemon closed before it had them: refused, the reset is on its way.
 
+A daemon that hears nothing for ten seconds may close by itself (src/netutils.c, `recvall`), and that looks like a
+refusal; so after a silence a bad end means only that nobody knows.
+
 In the 2.7 layout (`legacy_2_7_mode`) a daemon from 2.9.1 on takes only exactly one packet of 720 bytes per connection
 and also closes cleanly what it refuses: there we send no extra byte, and the verdict is "sent, not known".
 """
@@ -26,7 +29,7 @@ import termios
 import time
 
 from ..errors import DeliveryError, ProtocolError, RefusedError, VerdictUnknown
-from .cipher import make_encryptor
+from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
 from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, encode_data_packet
 
@@ -42,6 +45,8 @@ SENT_NOT_KNOWN = "sent, not known"
 
 EXTRA_BYTE = b"\0"
 PACKETS_PER_WRITE = 15  # just below 64 KiB
+
+SILENCE_S = 5.0  # half of what a daemon waits
 
 RESETS = (errno.ECONNRESET, errno.EPIPE)
 
@@ -67,8 +72,11 @@ class Conversation:
         self._padding = padding
         self._packet_length = LEGACY_DATA_PACKET_LENGTH if monitor.legacy_2_7_mode else DATA_PACKET_LENGTH
         self._bytes_sent = 0
+        self._was_silent = False
         self._waiting: list[bytes] = []
+        check_method(monitor.encryption_method)
         self._sock, iv, self._packet_timestamp = connect(monitor, deadline)
+        self._written_at = time.monotonic()
         try:
             self._encrypt = make_encryptor(monitor.encryption_method, monitor.password, iv)
             self.check_still_open()
@@ -78,11 +86,15 @@ class Conversation:
             self.close()
             raise
 
+    def silence_s(self) -> float:
+        """Return for how many seconds the daemon has heard nothing from us."""
+        return time.monotonic() - self._written_at
+
     def check_still_open(self) -> None:
         """Raise unless the peer is silent now: an end or a reset here means that it does not read what comes.
 
         Raises:
-            RefusedError: it closed after packets had been sent.
+            RefusedError: it closed after packets had been sent; VerdictUnknown if that was long ago.
             DeliveryError: it closed before.
             ProtocolError: it says something.
         """
@@ -96,7 +108,7 @@ class Conversation:
         except ConnectionError:
             end = "reset"
         if self._bytes_sent:
-            raise RefusedError(_refusal(self._monitor))
+            raise self._end_after_packets()
         raise DeliveryError(f"{self._monitor}: connection {end} after the init packet")
 
     def send(self, results: Iterable[CheckResult]) -> None:
@@ -118,6 +130,7 @@ class Conversation:
 
     def flush(self) -> None:
         """Write what waits. Raises what `send` raises."""
+        self._was_silent = self.silence_s() > SILENCE_S
         view = memoryview(b"".join(self._waiting))
         self._waiting.clear()
         try:
@@ -125,6 +138,7 @@ class Conversation:
                 self._sock.settimeout(remaining(self.deadline))
                 sent = self._sock.send(view)
                 self._bytes_sent += sent
+                self._written_at = time.monotonic()
                 view = view[sent:]
         except OSError as error:
             raise self._judgement(error) from error
@@ -176,6 +190,12 @@ class Conversation:
             return DeliveryError(f"{self._monitor}: {error.strerror or error}")
         if self._bytes_sent < self._packet_length:
             return DeliveryError(f"{self._monitor}: connection reset before a packet was sent")
+        return self._end_after_packets()
+
+    def _end_after_packets(self) -> DeliveryError:
+        if self._was_silent or self.silence_s() > SILENCE_S:
+            what = "closed after a silence of ours; it may or may not have taken the packets before that"
+            return VerdictUnknown(f"{self._monitor}: {what}")
         return RefusedError(_refusal(self._monitor))
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 DEFAULT_PORT = 5667
 DEFAULT_ENCRYPTION_METHOD = 1  # nsca 2.10.2, include/common.h: DEFAULT_ENCRYPTION_METHOD is ENCRYPT_XOR
 DEFAULT_TIMEOUT_S = 10.0
+A_DAY_S = 86400.0
 
 
 class Monitor:
     """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation.
 
     `escape_newlines` is for a daemon older than 2.10.1, `legacy_2_7_mode` for one of 2.7.
+
+    Raises:
+        TypeError: the password is not bytes.
+        ValueError: a port that does not exist, or a deadline of no or more than a day's seconds.
     """
 
     __slots__ = ("encryption_method", "escape_newlines", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
@@ -25,6 +30,12 @@ class Monitor:
         timeout_s: float = DEFAULT_TIMEOUT_S,
         escape_newlines: bool = False,
     ) -> None:
+        if not isinstance(password, bytes):
+            raise TypeError("the password is bytes; encode it")
+        if not 0 < port < 65536:
+            raise ValueError(f"port {port} is not between 1 and 65535")
+        if not 0 < timeout_s <= A_DAY_S:
+            raise ValueError(f"timeout_s {timeout_s} is not above 0 and up to {A_DAY_S:g} seconds")
         self.host = host
         self.port = port
         self.password = password

@@ -20,8 +20,8 @@ would be known in advance to whoever listens.
 
 Line breaks of the output travel as they are: a daemon from 2.10.1 on escapes them, and backslashes, for Nagios, and
 they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did; in the
-2.7 layout we always do. To be safe with an old daemon that the configuration does not call old, output in which Nagios
-could find a command behind a line break travels on one line.
+2.7 layout we always do. For an old daemon that the configuration does not call old, output that holds a command
+travels on one line; that is not all, as Nagios may read on behind a line into what other messages left in its buffer.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -270,3 +271,19 @@ def test_a_configuration_that_others_may_read_is_warned_about(run, write_config,
     path.chmod(0o644)
     warning = run(*arguments).stderr.splitlines()[0]
     assert warning == f"{arguments[0]}: warning: {path}: everybody may read the password; run chmod o-r {path}"
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "closed"])
+def test_a_stderr_that_nobody_can_read_costs_no_alert(command, write_config, spool_dir, stderr):
+    write_config(server="127.0.0.1:1", password="s3cret").chmod(0o644)  # which is worth a warning
+    redirection = "2>&-" if stderr == "closed" else f"2>{stderr}"
+    script = f'exec "$@" {redirection}'
+    done = subprocess.run(["sh", "-c", script, "sh", *command, *DENIAL], check=False, timeout=60)
+    assert done.returncode == 75
+    assert len(os.listdir(spool_dir / "new")) == 1
+
+
+def test_a_command_line_without_a_command_shows_what_there_is(run):
+    done = run("tcpwrap-alert")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  replay  Deliver all that waits" in done.stdout

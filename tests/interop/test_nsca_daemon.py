@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import namespaces
 import pytest
 from fake_daemon import black_hole
-from nsca_daemon import MODES
+from nsca_daemon import MODES, wait_for
 from streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import RefusedError
+from tcpwrap_alert.errors import RefusedError, VerdictUnknown
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
@@ -89,6 +89,17 @@ def test_a_kept_connection_and_its_renewal(start_nsca, monkeypatch, mode):
     assert connection.delivered == 300
     assert daemon.results() == lines_of(300)
     assert len(set(confirmed)) > 1, "it was never renewed"
+
+
+def test_a_daemon_that_closes_in_a_silence_is_not_said_to_have_refused(start_nsca):
+    """Under inetd it waits ten seconds for a packet."""
+    daemon = start_nsca(method=14, mode="inetd", password=PASSWORD)
+    connection = Connection(monitor_of(daemon))
+    connection.send(make_results(1))
+    wait_for(lambda: not namespaces.processes("nsca --inetd"), "it has not closed")
+    with pytest.raises(VerdictUnknown, match="closed after a silence"):
+        connection.send(make_results(1))
+    assert daemon.results() == lines_of(1)
 
 
 PASSWORDS = [("daemon", "secret"), ("single", "k"), ("inetd", "p" * 200), ("single", "pässwörd \xff")]

@@ -177,6 +177,23 @@ def test_without_spool_and_monitor_the_exit_status_is_74_and_syslog_has_the_aler
     wait_for(lambda: any("lost: denial client='203.0.113.77'" in line for line in namespaces.log), "not in syslog")
 
 
+def test_without_spool_and_monitor_every_result_of_an_input_is_in_syslog(daemon, run, monkeypatch):
+    daemon.stop()
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/proc/no-spool")
+    lost = run("tcpwrap-alert", "send", "--spool", input="".join(f"h\tlost {i}\t0\to\n" for i in range(3)))
+    assert lost.returncode == 74
+    for number in range(3):
+        what = f"service_description='lost {number}'"
+        wait_for(lambda what=what: any(what in line for line in namespaces.log), f"{what} not in syslog")
+
+
+def test_without_a_spool_every_result_of_an_input_is_sent_directly(daemon, run, monkeypatch):
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", "/proc/no-spool")
+    done = run("tcpwrap-alert", "send", "--spool", input="".join(f"h\ts{i}\t0\to\n" for i in range(3)))
+    assert (done.returncode, done.stdout) == (0, "3 data packet(s) sent to host successfully.\n")
+    assert daemon.results() == [f"h;s{number};0;o" for number in range(3)]
+
+
 def test_the_first_drop_of_all_makes_the_spool(daemon, spool_dir):
     os.rmdir(spool_dir / "new")
     os.rmdir(spool_dir)

@@ -139,22 +139,25 @@ def test_with_a_named_end_a_line_that_looks_like_a_record_is_output():
     assert read(GOOD + b"\n" + GOOD + b"@" + GOOD, end=b"@") == (expected, [])
 
 
+LATE_END = "0x17 in it, but not in the first 5120 bytes; name it with -ds 0x17"
+
+
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        (5119, [("h", "s", 0, "o" * 4092 + "..."), FINE]),  # the longest that the C client takes
-        (5120, [("h", "s", 0, "o" * 4092 + "...")]),  # it ends with status 255
+        (5119, ([("h", "s", 0, "o" * 4092 + "..."), FINE], [])),  # the longest that the C client takes
+        (5120, ([], [(1, LATE_END)])),  # it ends with status 255
     ],
 )
 def test_the_first_end_byte_counts_where_the_c_client_would_still_see_it(at, expected):
     data = b"h\ts\t0\t".ljust(at, b"o")
-    assert read(data + ETB + GOOD) == (expected, [])
+    assert read(data + ETB + GOOD) == expected
 
 
-def test_an_end_byte_later_than_that_is_a_character_like_others():
+def test_an_end_byte_later_than_that_is_a_fault_of_its_record():
     lines = b"\n".join(b"h\ts\t0\tnumber %d" % number for number in range(1000))
     results, faults = read(lines + b"\nh\ts\t0\ta" + ETB + b"b\n" + GOOD)
-    assert (len(results), results[-2:], faults) == (1002, [("h", "s", 0, "a?b"), FINE], [])
+    assert (len(results), results[-1], faults) == (1001, FINE, [(1001, LATE_END)])
 
 
 def test_an_endless_line_costs_no_neighbour():

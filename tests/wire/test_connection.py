@@ -21,6 +21,7 @@ from tcpwrap_alert.nsca import (
     RefusedError,
     VerdictUnknown,
     client,
+    conversation,
 )
 
 PASSWORD = b"s3cret"
@@ -121,7 +122,42 @@ def test_an_old_connection_is_renewed_within_a_send_with_its_verdict(start, monk
 
 
 def test_a_young_connection_is_not_renewed():
-    assert client.RENEW_AFTER_S == 20.0
+    assert (client.RENEW_AFTER_S, client.SILENCE_S) == (20.0, 5.0)
+
+
+def test_a_connection_that_was_silent_is_renewed(start, monkeypatch):
+    monkeypatch.setattr(client, "SILENCE_S", 0.0)
+    daemon = start()
+    with Connection(monitor_of(daemon)) as connection:
+        connection.send(make_results(1))
+        connection.send(make_results(2))
+    assert [services(daemon.connection(number)) for number in range(2)] == [[1], [2]]
+    assert connection.delivered == 2
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_a_daemon_that_closed_after_a_silence_refused_nothing(start, monkeypatch, is_confirmed):
+    """It may have waited long enough, and taken everything; nobody knows."""
+    monkeypatch.setattr(conversation, "SILENCE_S", 0.0)
+    daemon = start(reads(PACKET, then=resets))
+    connection = Connection(monitor_of(daemon))
+    connection.send(make_results(1))
+    daemon.connection()
+    with pytest.raises(VerdictUnknown, match="closed after a silence"):
+        connection.confirm() if is_confirmed else connection.send(make_results(2))
+    assert (connection.delivered, connection.unconfirmed) == (0, 1)
+
+
+def test_a_result_that_comes_slowly_does_not_wait_for_the_next(start, monkeypatch):
+    monkeypatch.setattr(client, "HOLD_BACK_S", -1.0)
+    daemon = start()
+
+    def results():
+        yield from make_results(1)
+        wait_for(lambda: daemon.connections and services(daemon.connections[0]) == [1], "it waits")
+
+    with Connection(monitor_of(daemon)) as connection:
+        connection.send(results())
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 100])
@@ -294,5 +330,34 @@ def test_nobody_listens(start):
     daemon = start()
     monitor = Monitor("127.0.0.1", 1, timeout_s=1)
     with pytest.raises(ConnectError), Connection(monitor) as connection:
+        connection.send(make_results(1))
+    assert daemon.connections == []
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"password": "text"}, TypeError),
+        ({"password": None}, TypeError),
+        ({"port": 0}, ValueError),
+        ({"port": 65536 + 5667}, ValueError),
+        ({"timeout_s": 0}, ValueError),
+        ({"timeout_s": float("nan")}, ValueError),
+        ({"timeout_s": float("inf")}, ValueError),
+    ],
+    ids=str,
+)
+def test_a_monitor_that_cannot_be_is_told_when_it_is_made(values, kind):
+    with pytest.raises(kind):
+        Monitor("nagios.example", **values)
+
+
+@pytest.mark.parametrize("method", [7, 99])
+def test_a_method_that_cannot_be_is_told_before_a_connection_is_made(start, method):
+    daemon = start()
+    with (
+        pytest.raises(ValueError, match=f"encryption_method {method}"),
+        Connection(Monitor("127.0.0.1", daemon.port, encryption_method=method)) as connection,
+    ):
         connection.send(make_results(1))
     assert daemon.connections == []

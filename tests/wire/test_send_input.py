@@ -33,7 +33,7 @@ def daemon():
 @pytest.fixture
 def sending(daemon, monkeypatch):
     """`send_input` in a thread, on a pipe that the test writes to; a short silence ends its connection."""
-    monkeypatch.setattr(send_module, "RENEW_AFTER_S", SILENCE_S)
+    monkeypatch.setattr(send_module, "SILENCE_S", SILENCE_S)
     connection = Connection(Monitor(daemon.address, daemon.port))
     faults = []
     ours, theirs = os.pipe()
@@ -71,7 +71,7 @@ def test_a_record_that_never_ends_does_not_hold_it_either(daemon, sending):
 
 
 def test_input_in_time_keeps_it(daemon, sending, monkeypatch):
-    monkeypatch.setattr(send_module, "RENEW_AFTER_S", 60)
+    monkeypatch.setattr(send_module, "SILENCE_S", 60)
     _, pipe = sending
     for number in range(5):
         os.write(pipe, RECORD)
