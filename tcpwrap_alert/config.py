@@ -30,10 +30,14 @@ CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PA
 DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
 MAX_TIMEOUT_S = 300.0
+DEFAULT_FOLD = 20
 
 
 class Config:
-    """One monitor and how this host presents itself to it. Times are in seconds, the password is bytes."""
+    """One monitor and how this host presents itself to it. Times are in seconds, the password is bytes.
+
+    `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -42,6 +46,7 @@ class Config:
         self.service_description = "TCP Wrappers"
         self.return_code = 2
         self.output = "Denied {daemon}-{client}"
+        self.fold = DEFAULT_FOLD
         self.is_readable_by_all = False
 
     def require_server(self) -> None:
@@ -242,6 +247,12 @@ def _set_output(config: Config, value: str) -> None:
     config.output = value
 
 
+def _set_fold(config: Config, value: str) -> None:
+    config.fold = 0 if value == "no" else _integer(value, "fold")
+    if value != "no" and config.fold < 1:
+        raise ValueError(f"fold {value} is neither a number from 1 on nor no")
+
+
 def _check_spool_dir(_: Config, value: str) -> None:
     """Only check: `find_spool_dirs` takes the value, whatever the rest of the file is like."""
     if not value.startswith("/"):
@@ -272,5 +283,6 @@ _KEYS: dict[str, Callable[[Config, str], None]] = {
     "service_description": _set_service_description,
     "return_code": _set_return_code,
     "output": _set_output,
+    "fold": _set_fold,
     "spool_dir": _check_spool_dir,
 }

@@ -31,9 +31,11 @@ class Denial:
 
     def check_result(self, host_name: str, service_description: str, return_code: int, template: str) -> CheckResult:
         """Return the check result of this denial; `template` is the configuration's `output`."""
-        values = [getattr(self, field) for field in OUTPUT_FIELDS]
-        output = fill(template, dict(zip(OUTPUT_FIELDS, values)))
-        return CheckResult(host_name, service_description, return_code, output)
+        return CheckResult(host_name, service_description, return_code, self.text(template))
+
+    def text(self, template: str) -> str:
+        """Return what this denial makes of `template`."""
+        return fill(template, {field: getattr(self, field) for field in OUTPUT_FIELDS})
 
 
 def harmless(text: str) -> str:

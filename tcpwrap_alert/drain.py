@@ -15,21 +15,21 @@ from __future__ import annotations
 import time
 
 from .config import load_config
-from .entries import entry_check_result
+from .entries import open_entry
 from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError, VerdictUnknown
+from .fold import make_parcels
 from .system_log import tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .check_result import CheckResult
     from .config import Config
+    from .fold import Parcel
     from .spool import Spool
 
 FIRST_BATCH = 64
-# Daemons need up to two seconds for a conversation; from this age on the monitor's "now" misleads.
-LATE_AFTER_S = 10.0
+PASS_SIZE = 10000  # queue files that are read, and folded, before the first of them is sent: this bounds the memory
 
 
 def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[int], None] | None = None) -> int:
@@ -87,19 +87,19 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     delivered = delivered_before = 0
     while True:
         names = [name for name in spool.scan() if name not in faults]
-        while names:
-            results = _read_batch(spool, config, names[: batch.size], faults)
-            names = names[batch.size :]
-            if not results:
-                continue
-            batch.start()
-            transport.deliver(config, list(results.values()))
-            # The monitor has them. A failure from here on can only deliver twice, never lose.
-            batch.succeeded(config, limit)
-            _remove_delivered(spool, results, faults)
-            delivered += len(results)
-            if on_delivered:
-                on_delivered(len(results))
+        for start in range(0, len(names), PASS_SIZE):
+            parcels = _read_parcels(spool, config, names[start : start + PASS_SIZE], faults)
+            while parcels:
+                sending, parcels = parcels[: batch.size], parcels[batch.size :]
+                batch.start()
+                transport.deliver(config, [parcel.result for parcel in sending])
+                # The monitor has them. A failure from here on can only deliver twice, never lose.
+                batch.succeeded(config, limit)
+                sent = [name for parcel in sending for name in parcel.names]
+                _remove_delivered(spool, sent, faults)
+                delivered += len(sent)
+                if on_delivered:
+                    on_delivered(len(sent))
         if delivered == delivered_before:
             break
         delivered_before = delivered
@@ -116,21 +116,19 @@ def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, Spoo
             faults[name] = error
 
 
-def _read_batch(
-    spool: Spool, config: Config, names: list[str], faults: dict[str, SpoolError]
-) -> dict[str, CheckResult]:
-    """Return the check results of the queue files `names`; set bad files aside, note unreadable ones in `faults`."""
-    results = {}
+def _read_parcels(spool: Spool, config: Config, names: list[str], faults: dict[str, SpoolError]) -> list[Parcel]:
+    """Return what to send for the queue files `names`; set bad files aside, note unreadable ones in `faults`."""
+    waiting = []
     for name in names:
         try:
             entry = spool.maybe_read(name)
             if entry is not None:
-                results[name] = _dated_if_late(entry_check_result(entry, config), entry.enqueued_at_ns / 1e9)
+                waiting.append((entry, open_entry(entry)))
         except (QueueFileCorrupt, CheckResultError) as error:
             _set_aside(spool, name, error, faults)
         except SpoolError as error:
             faults[name] = error
-    return results
+    return make_parcels(waiting, config, time.time())
 
 
 def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, SpoolError]) -> None:
@@ -140,8 +138,3 @@ def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, Spo
         faults[name] = error
     else:
         tell(f"{reason}; moved to {target}, nothing was sent")
-
-
-def _dated_if_late(result: CheckResult, enqueued_at_s: float) -> CheckResult:
-    is_late = abs(time.time() - enqueued_at_s) > LATE_AFTER_S
-    return result.dated(enqueued_at_s) if is_late else result

@@ -31,7 +31,15 @@ def check_result_entry(result: CheckResult) -> Entry:
 
 
 def entry_check_result(entry: Entry, config: Config) -> CheckResult:
-    """Return the check result that an entry stands for.
+    """Return the check result that an entry stands for. Raises CheckResultError if it is none."""
+    what = open_entry(entry)
+    if isinstance(what, Denial):
+        return what.check_result(config.host_name, config.service_description, config.return_code, config.output)
+    return what
+
+
+def open_entry(entry: Entry) -> Denial | CheckResult:
+    """Return what an entry holds.
 
     Raises:
         CheckResultError: the entry is of another kind, lacks a field or holds values that are no check result.
@@ -39,8 +47,7 @@ def entry_check_result(entry: Entry, config: Config) -> CheckResult:
     fields = entry.fields
     try:
         if entry.kind == DENIAL:
-            denial = Denial(**fields)
-            return denial.check_result(config.host_name, config.service_description, config.return_code, config.output)
+            return Denial(**fields)
         if entry.kind == CHECK_RESULT:
             return CheckResult(
                 fields["host_name"],

@@ -143,7 +143,11 @@ def test_queue_into_a_closed_pipe_is_no_bug(run, spool_dir, write_config):
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_replay_of_much_shows_a_progress_bar_on_a_terminal_and_nothing_elsewhere(monitor, received, spool_dir):
+def test_replay_of_much_shows_a_progress_bar_on_a_terminal_and_nothing_elsewhere(
+    monitor, received, spool_dir, tmp_path
+):
+    with open(tmp_path / "send_nsca.cfg", "a") as file:
+        file.write("fold=no\n")
     for terminal in (True, False):
         for number in range(600):
             (spool_dir / "new" / str(number)).write_bytes(

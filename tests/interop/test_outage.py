@@ -117,15 +117,54 @@ def test_a_refused_result_waits_for_the_right_password(daemon, run, write_config
     assert waiting(run) == []
 
 
-def test_a_storm_is_delivered_whole_over_few_connections(daemon, spool_dir):
-    clients = [f"198.51.100.{number}" for number in range(200)]
+def count_denials(results):
+    """Return how many denials some check results stand for."""
+    found = [re.search(r"denied=(\d+) clients=\d+", result) for result in results]
+    return sum(int(match[1]) if match else 1 for match in found)
+
+
+STORMS = {
+    "one client": ["198.51.100.1"] * 200,
+    "a sweep of addresses": [f"198.51.100.{number}" for number in range(200)],
+    "some clients": [f"198.51.100.{number % 10}" for number in range(200)],
+}
+
+
+@pytest.mark.parametrize("storm", STORMS)
+@pytest.mark.parametrize("fold", ["20", "no"])
+def test_a_storm_is_delivered_whole_over_few_connections(daemon, spool_dir, tmp_path, storm, fold):
+    with open(tmp_path / "send_nsca.cfg", "a") as file:
+        file.write(f"fold={fold}\n")
     before = namespaces.connections_accepted()
-    drop_all(clients, at_once=20)
-    results = daemon.wait_for_results(200)
+    drop_all(STORMS[storm], at_once=20)
+    wait_for(lambda: count_denials(daemon.results()) >= 200, "not 200 denials")
     wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
-    assert sorted(results) == sorted(denied(clients))
+    results = daemon.results()
+    assert count_denials(results) == 200
     assert namespaces.connections_accepted() - before <= 20
     assert os.listdir(spool_dir / "new") == []
+    if fold == "no":
+        assert sorted(results) == sorted(denied(STORMS[storm]))
+    else:
+        assert len(results) < 200
+    assert all(result.startswith("firestorm;TCP Wrappers;2;Denied sshd-") for result in results)
+
+
+def test_what_waits_after_an_outage_is_one_result_for_one_client_and_one_for_many(daemon, run, spool_dir):
+    (spool_dir / "leader").touch()
+    drop_all(["198.51.100.1"] * 30, at_once=10)
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    (spool_dir / "leader").touch()
+    drop_all([f"198.51.100.{number % 25}" for number in range(50)], at_once=10)
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    one, many = daemon.results()
+    span = r"\d\d:\d\d:\d\d to \d\d:\d\d:\d\d"
+    begin = "firestorm;TCP Wrappers;2;Denied sshd-"
+    assert re.fullmatch(rf"{begin}198\.51\.100\.1 \(30 times, {span}\)\|denied=30 clients=1", one)
+    first, *top, last = many.split(r"\n")
+    assert re.fullmatch(rf"{begin}25 clients \(50 times, {span}\)\|denied=50 clients=25", first)
+    assert len(top) == 20
+    assert last == "and 5 more"
 
 
 def test_the_2_7_layout_delivers_each_on_its_own_connection(daemon, run, write_config, spool_dir):
@@ -256,7 +295,7 @@ def test_a_line_too_slow_for_a_batch_gets_smaller_ones(daemon, run, tmp_path, sp
     drop_all(CLIENTS * 3)
     daemon.start()
     with open(tmp_path / "send_nsca.cfg", "a") as file:
-        file.write("timeout=3\n")
+        file.write("timeout=3\nfold=no\n")
     statuses = [run("tcpwrap-alert", "replay").returncode]
     while statuses[-1] and len(statuses) < 8:
         statuses.append(run("tcpwrap-alert", "replay").returncode)

@@ -19,7 +19,7 @@ from tcpwrap_alert.nsca.monitor import Monitor
 
 KEYS = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
-    "service_description, return_code, output, spool_dir"
+    "service_description, return_code, output, fold, spool_dir"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -110,6 +110,19 @@ def test_the_old_layout_is_switched_on_as_the_stock_file_proposes(load, value, i
 @pytest.mark.parametrize(("value", "is_on"), [("true", True), ("1", True), ("no", False)])
 def test_newlines_are_escaped_when_the_file_says_so(load, value, is_on):
     assert load(f"escape_newlines={value}").monitor.escape_newlines is is_on
+
+
+@pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])
+def test_fold_is_a_number_or_no(load, value, fold):
+    assert load(f"fold={value}").fold == fold
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "yes", "", "1.5"])
+def test_any_other_fold_is_told(write, value):
+    path = write(f"fold={value}")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}:1: fold ")
 
 
 def test_an_empty_file_has_the_defaults_of_the_c_client_and_ours(load):
