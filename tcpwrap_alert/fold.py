@@ -11,8 +11,6 @@ network and off people's telephones. Nagios itself would take each.
 
 from __future__ import annotations
 
-import time
-
 from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, cut, format_time
 from .denial import OUTPUT_FIELDS, Denial, fill
 
@@ -99,8 +97,9 @@ def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> 
     for field, plural in zip(OUTPUT_FIELDS, ("daemons", "clients", "addresses", "users")):
         values = {getattr(repeats.denial, field) for repeats in all_repeats}
         fields[field] = values.pop() if len(values) == 1 else f"{len(values)} {plural}"
-    lines = [_counted(fill(config.output, fields), all_repeats, now_s)]
-    room = MAX_PLUGIN_OUTPUT_BYTES - len(lines[0].encode()) - ROOM_FOR_THE_REST
+    room = MAX_PLUGIN_OUTPUT_BYTES - ROOM_FOR_THE_REST
+    lines = [_counted(fill(config.output, fields), all_repeats, now_s, room)]
+    room -= len(lines[0].encode())
     top = sorted(all_repeats, key=lambda repeats: -len(repeats.names))
     for repeats in top[:LISTED]:
         line = f"{repeats.text.partition('|')[0].strip()}: {len(repeats.names)}"
@@ -115,8 +114,10 @@ def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> 
     return Parcel(_check_result("\n".join(lines), config), names, min(repeats.first_s for repeats in all_repeats))
 
 
-def _counted(text: str, all_repeats: Collection[Repeats], now_s: float) -> str:
-    """Return `text` with how often and when, and the same as performance data."""
+def _counted(
+    text: str, all_repeats: Collection[Repeats], now_s: float, max_bytes: int = MAX_PLUGIN_OUTPUT_BYTES
+) -> str:
+    """Return `text` with how often and when, and the same as performance data; cut, but not these, to `max_bytes`."""
     count = sum(len(repeats.names) for repeats in all_repeats)
     clients = len({repeats.denial.client for repeats in all_repeats})
     first_s = min(repeats.first_s for repeats in all_repeats)
@@ -124,15 +125,15 @@ def _counted(text: str, all_repeats: Collection[Repeats], now_s: float) -> str:
     visible, _, performance_data = text.partition("|")
     performance_data = f"{performance_data} denied={count} clients={clients}".strip()
     end = f" ({count} times, {_span(first_s, last_s, now_s)})|{performance_data}"
-    return cut(visible.rstrip(), MAX_PLUGIN_OUTPUT_BYTES - len(end.encode())) + end
+    return cut(visible.rstrip(), max_bytes - len(end.encode())) + end
 
 
 def _span(first_s: float, last_s: float, now_s: float) -> str:
     """Return two times of today as hours, minutes and seconds, else with their dates."""
-    today, first, last = (time.localtime(at_s) for at_s in (now_s, first_s, last_s))
-    if first[:3] == last[:3] == today[:3]:
-        return f"{time.strftime('%H:%M:%S', first)} to {time.strftime('%H:%M:%S', last)}"
-    return f"{format_time(first_s)} to {format_time(last_s)}"
+    today, first, last = (format_time(at_s) for at_s in (now_s, first_s, last_s))
+    if first.split()[0] == last.split()[0] == today.split()[0]:
+        return f"{first.split()[1]} to {last.split()[1]}"
+    return f"{first} to {last}"
 
 
 def _dated_if_late(result: CheckResult, at_s: float, now_s: float) -> CheckResult:

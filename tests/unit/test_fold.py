@@ -111,6 +111,24 @@ def test_a_long_template_loses_its_end_and_not_the_numbers():
     assert output.endswith("x... (2 times, 12:00:00 to 12:00:01)|denied=2 clients=1")
 
 
+def test_a_summary_of_a_long_template_keeps_the_numbers():
+    (output,) = outputs(denied(*"abc"), output="{client} " + "x" * 5000, fold=2)
+    first, last = output.split("\n")
+    assert first.endswith("x... (3 times, 12:00:00 to 12:00:02)|denied=3 clients=3")
+    assert last == "and 3 more"
+    assert len(output) <= 4095
+
+
+@pytest.mark.parametrize("fold", [1, 20])
+@pytest.mark.parametrize("at_s", [2**62, -(2**62)])
+def test_a_time_that_no_calendar_has_holds_nothing_up(at_s, fold):
+    entries = [Entry("denial", {}, str(number), at_s * 10**9) for number in range(4)]
+    waiting = [(entry, Denial("sshd", client)) for entry, client in zip(entries, "aabb")]
+    parcels = make_parcels(waiting, config_of(fold=fold), NOON_S)
+    assert counted(parcels) == 4
+    assert "times, a time out of range to a time out of range)" in parcels[0].result.plugin_output
+
+
 def test_without_fold_each_is_sent():
     clients = ["c"] * 30 + [str(i) for i in range(30)]
     sent = [output.partition(" (at ")[0] for output in outputs(denied(*clients), fold=0)]

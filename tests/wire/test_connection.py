@@ -215,8 +215,9 @@ def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
     assert (connection.delivered, connection.unconfirmed) == (2, 1)
 
 
-def test_an_error_in_the_block_comes_through_after_the_verdict(start):
-    daemon = start()
+@pytest.mark.parametrize(("password", "delivered"), [(PASSWORD, 1), (b"other", 0)])
+def test_an_error_in_the_block_comes_through_after_the_verdict_whatever_that_is(start, password, delivered):
+    daemon = start(password=password)
     connection = Connection(monitor_of(daemon))
 
     def fail_after_a_result():
@@ -226,22 +227,8 @@ def test_an_error_in_the_block_comes_through_after_the_verdict(start):
 
     with pytest.raises(KeyError, match="ours"):
         fail_after_a_result()
-    assert connection.delivered == 1
-    assert services(daemon.connection()) == [1]
-
-
-def test_an_error_in_the_block_comes_through_though_the_verdict_is_bad(start):
-    daemon = start(password=b"other")
-    connection = Connection(monitor_of(daemon))
-
-    def fail_after_a_result():
-        with connection:
-            connection.send(make_results(1))
-            raise KeyError("ours")
-
-    with pytest.raises(KeyError, match="ours"):
-        fail_after_a_result()
-    assert (connection.delivered, connection.unconfirmed) == (0, 1)
+    assert (connection.delivered, connection.unconfirmed) == (delivered, 1 - delivered)
+    assert services(daemon.connection()) == [1] * delivered
 
 
 def test_an_error_of_the_iterable_comes_through_and_what_it_gave_before_is_delivered(start):
