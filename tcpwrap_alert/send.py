@@ -1,7 +1,7 @@
 """What `tcpwrap-alert send` does: check results from standard input to the daemon, or into the spool.
 
 They go out as they come, over one kept connection: with an endless input, too, memory is bounded and nothing waits for
-the end. A connection is not held while the input is silent, because a daemon in --single mode serves nobody else then.
+the end. A connection is not held while the input is silent: a daemon closes it then, and the verdict is lost.
 """
 
 from __future__ import annotations
