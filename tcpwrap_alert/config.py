@@ -31,12 +31,16 @@ DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
 MAX_TIMEOUT_S = 300.0
 DEFAULT_FOLD = 20
+DEFAULT_MAX_ENTRIES = 100_000
+DEFAULT_MAX_AGE_S = 7 * 86400.0
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Config:
     """One monitor and how this host presents itself to it. Times are in seconds, the password is bytes.
 
-    `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too.
+    `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too. `max_entries` and
+    `max_age_s` are how many queue files may wait, and how long (bounds.py).
     """
 
     def __init__(self, path: str) -> None:
@@ -47,6 +51,8 @@ class Config:
         self.return_code = 2
         self.output = "Denied {daemon}-{client}"
         self.fold = DEFAULT_FOLD
+        self.max_entries = DEFAULT_MAX_ENTRIES
+        self.max_age_s = DEFAULT_MAX_AGE_S
         self.is_readable_by_all = False
 
     def require_server(self) -> None:
@@ -253,6 +259,19 @@ def _set_fold(config: Config, value: str) -> None:
         raise ValueError(f"fold {value} is neither a number from 1 on nor no")
 
 
+def _set_max_entries(config: Config, value: str) -> None:
+    config.max_entries = _integer(value, "max_entries")
+    if config.max_entries < 1:
+        raise ValueError(f"max_entries {value} is not a number from 1 on")
+
+
+def _set_max_age(config: Config, value: str) -> None:
+    number, unit = value[:-1], value[-1:]
+    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and int(number)):
+        raise ValueError(f"max_age '{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s")
+    config.max_age_s = int(number) * UNITS_S[unit]
+
+
 def _check_spool_dir(_: Config, value: str) -> None:
     """Only check: `find_spool_dirs` takes the value, whatever the rest of the file is like."""
     if not value.startswith("/"):
@@ -284,5 +303,7 @@ _KEYS: dict[str, Callable[[Config, str], None]] = {
     "return_code": _set_return_code,
     "output": _set_output,
     "fold": _set_fold,
+    "max_entries": _set_max_entries,
+    "max_age": _set_max_age,
     "spool_dir": _check_spool_dir,
 }

@@ -1,4 +1,4 @@
-"""A denied connection, and the check result that tells the monitor about it.
+"""A denied connection, and the text that tells the monitor about it.
 
 Everything here was chosen by the denied client or its name server: `%h` may be a PTR record, `%u` the answer of an
 ident server. libwrap lets only certain characters through into a command and turns each other byte into `_`
@@ -9,7 +9,7 @@ for their own.
 
 from __future__ import annotations
 
-from .check_result import CheckResult, cut
+from .check_result import cut
 
 OUTPUT_FIELDS = ("daemon", "client", "address", "user")
 
@@ -29,12 +29,8 @@ class Denial:
         self.address = harmless(address)
         self.user = harmless(user)
 
-    def check_result(self, host_name: str, service_description: str, return_code: int, template: str) -> CheckResult:
-        """Return the check result of this denial; `template` is the configuration's `output`."""
-        return CheckResult(host_name, service_description, return_code, self.text(template))
-
     def text(self, template: str) -> str:
-        """Return what this denial makes of `template`."""
+        """Return the plugin output of this denial; `template` is the configuration's `output`."""
         return fill(template, {field: getattr(self, field) for field in OUTPUT_FIELDS})
 
 

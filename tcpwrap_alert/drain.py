@@ -5,8 +5,8 @@ Whoever drains holds the lock, so there is one sender per spool; who may drain, 
 Promises (`spool.py` and `forward.py` have the others):
 
 P3  A queue file goes only after the transport returned without an error.
-P4  A fault in one file sets that file aside, or passes it over if not even that can be done. A failure to deliver ends
-    the run and leaves every file in its place: the next batch would meet the same monitor, so it is not tried.
+P4  A failure to deliver ends the run and leaves every file in its place, within the bounds of `bounds.py`: the next
+    batch would meet the same monitor, so it is not tried.
 P6  A run has the transport's deadline for each connection; waiting for the lock has the same.
 """
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import time
 
-from .config import load_config
-from .entries import open_entry
-from .errors import CheckResultError, QueueFileCorrupt, SpoolError, TcpwrapAlertError, VerdictUnknown
+from .bounds import keep_within_bounds
+from .config import Config, load_config
+from .entries import read_waiting
+from .errors import SpoolError, TcpwrapAlertError, VerdictUnknown
 from .fold import make_parcels
 from .system_log import tell
 
@@ -24,8 +25,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .config import Config
-    from .fold import Parcel
     from .spool import Spool
 
 FIRST_BATCH = 64
@@ -40,6 +39,7 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
         TcpwrapAlertError: why the rest still waits; it is on disk, and `queue` shows the same reason.
     """
     batch = _Batch()
+    config = Config("")
     try:
         config = load_config(config_path)
         config.require_server()
@@ -48,14 +48,20 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
             spool.forget_last_error()
         return delivered
     except TcpwrapAlertError as error:
-        error.deferred = 1
-        try:
-            was_too_much = isinstance(error, VerdictUnknown)
-            first_batch = max(batch.size // 2, 1) if was_too_much else spool.last_error().first_batch
-            error.deferred = spool.defer(str(error), first_batch)
-        except SpoolError as second:
-            tell(str(second))  # what the caller has to hear is the first
+        _leave_waiting(spool, config, batch, error)
         raise
+
+
+def _leave_waiting(spool: Spool, config: Config, batch: _Batch, error: TcpwrapAlertError) -> None:
+    """Leave what waits on disk and within its bounds, and note why: in the spool, and how many in `error`."""
+    error.deferred = 1
+    try:
+        was_too_much = isinstance(error, VerdictUnknown)
+        first_batch = max(batch.size // 2, 1) if was_too_much else spool.last_error().first_batch
+        error.deferred = spool.defer(str(error), first_batch)
+        keep_within_bounds(spool, config)
+    except SpoolError as second:
+        tell(str(second))  # what the caller has to hear is the first
 
 
 class _Batch:
@@ -88,7 +94,8 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     while True:
         names = [name for name in spool.scan() if name not in faults]
         for start in range(0, len(names), PASS_SIZE):
-            parcels = _read_parcels(spool, config, names[start : start + PASS_SIZE], faults)
+            waiting = read_waiting(spool, names[start : start + PASS_SIZE], faults)
+            parcels = make_parcels(waiting, config, time.time())
             while parcels:
                 sending, parcels = parcels[: batch.size], parcels[batch.size :]
                 batch.start()
@@ -114,27 +121,3 @@ def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, Spoo
             spool.remove(name)
         except SpoolError as error:
             faults[name] = error
-
-
-def _read_parcels(spool: Spool, config: Config, names: list[str], faults: dict[str, SpoolError]) -> list[Parcel]:
-    """Return what to send for the queue files `names`; set bad files aside, note unreadable ones in `faults`."""
-    waiting = []
-    for name in names:
-        try:
-            entry = spool.maybe_read(name)
-            if entry is not None:
-                waiting.append((entry, open_entry(entry)))
-        except (QueueFileCorrupt, CheckResultError) as error:
-            _set_aside(spool, name, error, faults)
-        except SpoolError as error:
-            faults[name] = error
-    return make_parcels(waiting, config, time.time())
-
-
-def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, SpoolError]) -> None:
-    try:
-        target = spool.set_aside(name)
-    except SpoolError as error:
-        faults[name] = error
-    else:
-        tell(f"{reason}; moved to {target}, nothing was sent")

@@ -1,18 +1,25 @@
-"""What the spool's entries stand for: a denial, from handle_tcp_wrapper, or a check result, from people's commands.
+"""What the spool's entries stand for: a denial, from handle_tcp_wrapper; a check result, from people's commands; or a
+tally of one of them, of what waited for too long (bounds.py).
 
 A denial becomes a check result only when it is sent, so that a changed `host_name` or `output` counts for what waits.
+
+P4  A fault in one file sets that file aside, or passes it over if not even that can be done.
 """
 
 from __future__ import annotations
 
 from .check_result import CheckResult, clean, shown
 from .denial import Denial
-from .errors import CheckResultError
+from .errors import CheckResultError, QueueFileCorrupt, SpoolError
 from .queue_file import Entry
+from .system_log import tell
+from .tally import WORDS, Tally, decode_tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .config import Config
+    from collections.abc import Iterable, Iterator
+
+    from .spool import Spool
 
 DENIAL = "denial"
 CHECK_RESULT = "check_result"
@@ -30,15 +37,31 @@ def check_result_entry(result: CheckResult) -> Entry:
     return Entry(CHECK_RESULT, {field: str(getattr(result, field)) for field in fields})
 
 
-def entry_check_result(entry: Entry, config: Config) -> CheckResult:
-    """Return the check result that an entry stands for. Raises CheckResultError if it is none."""
-    what = open_entry(entry)
-    if isinstance(what, Denial):
-        return what.check_result(config.host_name, config.service_description, config.return_code, config.output)
-    return what
+def tally_entry(tally: Tally) -> Entry:
+    """Return the spool entry of a tally; its time is that of the first that it counts."""
+    first_ns = min(first_ns for _, (_, first_ns, _) in tally)
+    return Entry(tally.kind, {"tally": tally.encode()}, enqueued_at_ns=first_ns)
 
 
-def open_entry(entry: Entry) -> Denial | CheckResult:
+def read_waiting(
+    spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]
+) -> Iterator[tuple[Entry, Denial | CheckResult | Tally]]:
+    """Yield the entries of the queue files `names` and what they hold, without those that are gone or half written.
+
+    Bad files are set aside; what cannot be read, or not be set aside, is noted in `faults`.
+    """
+    for name in names:
+        try:
+            entry = spool.maybe_read(name)
+            if entry is not None:
+                yield entry, open_entry(entry)
+        except (QueueFileCorrupt, CheckResultError) as error:
+            _set_aside(spool, name, error, faults)
+        except SpoolError as error:
+            faults[name] = error
+
+
+def open_entry(entry: Entry) -> Denial | CheckResult | Tally:
     """Return what an entry holds.
 
     Raises:
@@ -55,6 +78,17 @@ def open_entry(entry: Entry) -> Denial | CheckResult:
                 int(fields["return_code"]),
                 fields["plugin_output"],
             )
+        if entry.kind in WORDS:
+            return decode_tally(entry.kind, fields["tally"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckResultError(f"new/{clean(entry.name)}: not a {entry.kind}: {error}") from error
     raise CheckResultError(f"new/{clean(entry.name)}: unknown kind {shown(entry.kind)}")
+
+
+def _set_aside(spool: Spool, name: str, reason: Exception, faults: dict[str, SpoolError]) -> None:
+    try:
+        target = spool.set_aside(name)
+    except SpoolError as error:
+        faults[name] = error
+    else:
+        tell(f"{reason}; moved to {target}, nothing was sent")

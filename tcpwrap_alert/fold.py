@@ -4,6 +4,8 @@
     more than `fold` different texts   one for all of them: Denied sshd-212 clients (350 times, …), and in the lines
                                        below it the most frequent, then "and 192 more"
 
+    a tally (bounds.py)                one for all that it counts, in the same way
+
 What was folded has `denied=57 clients=1` as performance data, and what was not is one denial: the sum of all that the
 monitor receives is what was fired. An attacker decides how often a connection is denied; folding keeps that off the
 network and off people's telephones. Nagios itself would take each.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, cut, format_time
 from .denial import OUTPUT_FIELDS, Denial, fill
+from .tally import DENIALS, Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,24 +42,27 @@ class Parcel:
 
 
 class Repeats:
-    """Denials with the same text: one of them, the names of their queue files, the first and the last time."""
+    """What has the same text: how often, when first and last, of which denials, in which queue files."""
 
-    __slots__ = ("denial", "first_s", "last_s", "names", "text")
+    __slots__ = ("count", "denials", "first_s", "last_s", "names", "text")
 
-    def __init__(self, text: str, denial: Denial, at_s: float) -> None:
+    def __init__(self, text: str, at_s: float) -> None:
         self.text = text
-        self.denial = denial
-        self.names: list[str] = []
+        self.count = 0
         self.first_s = self.last_s = at_s
+        self.denials: list[Denial] = []
+        self.names: list[str] = []
 
-    def add(self, name: str, at_s: float) -> None:
-        """Count one more denial."""
-        self.names.append(name)
-        self.first_s = min(self.first_s, at_s)
-        self.last_s = max(self.last_s, at_s)
+    def add(self, count: int, first_s: float, last_s: float) -> None:
+        """Count so many more."""
+        self.count += count
+        self.first_s = min(self.first_s, first_s)
+        self.last_s = max(self.last_s, last_s)
 
 
-def make_parcels(waiting: Iterable[tuple[Entry, Denial | CheckResult]], config: Config, now_s: float) -> list[Parcel]:
+def make_parcels(
+    waiting: Iterable[tuple[Entry, Denial | CheckResult | Tally]], config: Config, now_s: float
+) -> list[Parcel]:
     """Return what to send for the entries of some queue files and what they hold, in the order of the first of each.
 
     What comes late carries its own time.
@@ -68,14 +74,16 @@ def make_parcels(waiting: Iterable[tuple[Entry, Denial | CheckResult]], config: 
     by_text: dict[str, Repeats] = {}
     for entry, what in waiting:
         at_s = entry.enqueued_at_ns / 1e9
-        if not isinstance(what, Denial):
+        if isinstance(what, Tally):
+            parcels.append(_tally_parcel(entry, what, config, now_s))
+        elif isinstance(what, CheckResult):
             parcels.append(Parcel(_dated_if_late(what, at_s, now_s), [entry.name], at_s))
-            continue
-        text = what.text(config.output)
-        key = text if config.fold else entry.name
-        if key not in by_text:
-            by_text[key] = Repeats(text, what, at_s)
-        by_text[key].add(entry.name, at_s)
+        else:
+            text = what.text(config.output)
+            repeats = by_text.setdefault(text if config.fold else entry.name, Repeats(text, at_s))
+            repeats.add(1, at_s, at_s)
+            repeats.denials.append(what)
+            repeats.names.append(entry.name)
     if config.fold and len(by_text) > config.fold:
         parcels.append(_summary(by_text.values(), config, now_s))
     else:
@@ -83,8 +91,13 @@ def make_parcels(waiting: Iterable[tuple[Entry, Denial | CheckResult]], config: 
     return sorted(parcels, key=lambda parcel: parcel.at_s)
 
 
+def make_check_result(entry: Entry, what: Denial | CheckResult | Tally, config: Config) -> CheckResult:
+    """Return the check result of one entry by itself, without the time of its delivery."""
+    return make_parcels([(entry, what)], config, entry.enqueued_at_ns / 1e9)[0].result
+
+
 def _parcel(repeats: Repeats, config: Config, now_s: float) -> Parcel:
-    if len(repeats.names) == 1:
+    if repeats.count == 1:
         result = _dated_if_late(_check_result(repeats.text, config), repeats.first_s, now_s)
     else:
         result = _check_result(_counted(repeats.text, [repeats], now_s), config)
@@ -95,14 +108,37 @@ def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> 
     """Return one parcel for everything; its first line is the template with numbers where there are several values."""
     fields = {}
     for field, plural in zip(OUTPUT_FIELDS, ("daemons", "clients", "addresses", "users")):
-        values = {getattr(repeats.denial, field) for repeats in all_repeats}
+        values = {getattr(denial, field) for repeats in all_repeats for denial in repeats.denials}
         fields[field] = values.pop() if len(values) == 1 else f"{len(values)} {plural}"
+    result = _listed(fill(config.output, fields), all_repeats, config, now_s)
+    names = [name for repeats in all_repeats for name in repeats.names]
+    return Parcel(result, names, min(repeats.first_s for repeats in all_repeats))
+
+
+def _tally_parcel(entry: Entry, tally: Tally, config: Config, now_s: float) -> Parcel:
+    by_text: dict[str, Repeats] = {}
+    for words, (count, first_ns, last_ns) in tally:
+        denials = [Denial(*words)] if tally.kind == DENIALS else []
+        text = denials[0].text(config.output) if denials else words[0]
+        repeats = by_text.setdefault(text, Repeats(text, first_ns / 1e9))
+        repeats.add(count, first_ns / 1e9, last_ns / 1e9)
+        repeats.denials += denials
+    if tally.kind == DENIALS:
+        parcel = _summary(by_text.values(), config, now_s)
+    else:
+        head = "Check results that were too old or too many to wait"
+        parcel = Parcel(_listed(head, by_text.values(), config, now_s), [], 0.0)
+    return Parcel(parcel.result, [entry.name], entry.enqueued_at_ns / 1e9)
+
+
+def _listed(head: str, all_repeats: Collection[Repeats], config: Config, now_s: float) -> CheckResult:
+    """Return a check result that begins with `head` and lists the most frequent texts below it."""
     room = MAX_PLUGIN_OUTPUT_BYTES - ROOM_FOR_THE_REST
-    lines = [_counted(fill(config.output, fields), all_repeats, now_s, room)]
+    lines = [_counted(head, all_repeats, now_s, room)]
     room -= len(lines[0].encode())
-    top = sorted(all_repeats, key=lambda repeats: -len(repeats.names))
+    top = sorted(all_repeats, key=lambda repeats: -repeats.count)
     for repeats in top[:LISTED]:
-        line = f"{repeats.text.partition('|')[0].strip()}: {len(repeats.names)}"
+        line = f"{repeats.text.partition('|')[0].strip()}: {repeats.count}"
         room -= len(line.encode()) + 1
         if room < 0:
             break
@@ -110,21 +146,20 @@ def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> 
     left = len(top) - len(lines) + 1
     if left:
         lines.append(f"and {left} more")
-    names = [name for repeats in all_repeats for name in repeats.names]
-    return Parcel(_check_result("\n".join(lines), config), names, min(repeats.first_s for repeats in all_repeats))
+    return _check_result("\n".join(lines), config)
 
 
 def _counted(
     text: str, all_repeats: Collection[Repeats], now_s: float, max_bytes: int = MAX_PLUGIN_OUTPUT_BYTES
 ) -> str:
     """Return `text` with how often and when, and the same as performance data; cut, but not these, to `max_bytes`."""
-    count = sum(len(repeats.names) for repeats in all_repeats)
-    clients = len({repeats.denial.client for repeats in all_repeats})
+    count = sum(repeats.count for repeats in all_repeats)
+    clients = {denial.client for repeats in all_repeats for denial in repeats.denials}
     first_s = min(repeats.first_s for repeats in all_repeats)
     last_s = max(repeats.last_s for repeats in all_repeats)
     visible, _, performance_data = text.partition("|")
-    performance_data = f"{performance_data} denied={count} clients={clients}".strip()
-    end = f" ({count} times, {_span(first_s, last_s, now_s)})|{performance_data}"
+    numbers = f"denied={count} clients={len(clients)}" if clients else f"check_results={count}"
+    end = f" ({count} times, {_span(first_s, last_s, now_s)})|{f'{performance_data} {numbers}'.strip()}"
     return cut(visible.rstrip(), max_bytes - len(end.encode())) + end
 
 

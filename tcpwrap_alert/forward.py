@@ -22,8 +22,9 @@ import time
 from .check_result import shown
 from .config import find_spool_dirs, load_config
 from .drain import drain
-from .entries import entry_check_result
+from .entries import open_entry
 from .errors import SpoolError, TcpwrapAlertError
+from .fold import make_check_result
 from .spool import Spool
 from .system_log import tell
 
@@ -176,4 +177,4 @@ def _send_directly(entry: Entry, config_path: str | None) -> None:
 
     config = load_config(config_path)
     config.require_server()
-    transport.deliver(config, [entry_check_result(entry, config)])
+    transport.deliver(config, [make_check_result(entry, open_entry(entry), config)])

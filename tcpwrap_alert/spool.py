@@ -14,7 +14,8 @@ Promises, with what keeps them:
 
 P1  A name in new/ is written by exactly one writer (O_EXCL, noclobber) and complete only with its end mark.
 P2  `enqueue` returns only after file and directory are on disk.
-P3  `remove` is for what the transport reported accepted; nothing else here deletes a queue file.
+P3  `remove` is for what the transport reported accepted, or what another queue file counts (bounds.py); nothing else
+    here deletes a queue file.
 P4  `set_aside` moves one bad file to corrupt/ and leaves all others alone.
 P5  One leader, one sender: both locks are the kernel's (flock) and end with the process that holds them.
 """
@@ -58,7 +59,10 @@ class Spool:
         self._last_error = os.path.join(path, "last_error")
 
     def enqueue(self, entry: Entry) -> str:
-        """Write `entry` to new/ and return its name; file and directory are on disk when this returns (P2)."""
+        """Write `entry` to new/ and return its name; file and directory are on disk when this returns (P2).
+
+        The time of the file is now, or `entry.enqueued_at_ns` if that is set.
+        """
         name = f"{time.time_ns()}.{os.getpid()}"
         path = os.path.join(self.new, name)
         with NamingFailure("write", path):
@@ -70,6 +74,8 @@ class Spool:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             try:
                 write_all(fd, encode_entry(entry))
+                if entry.enqueued_at_ns:
+                    os.utime(fd, ns=(entry.enqueued_at_ns, entry.enqueued_at_ns))
                 os.fsync(fd)
             except OSError:
                 os.unlink(path)
@@ -143,9 +149,9 @@ class Spool:
             raise SpoolError(f"{self.new}: cannot be written, so nothing is sent from it; it would be sent for ever")
 
     def remove(self, name: str) -> None:
-        """Delete a delivered queue file; called only with what the transport reported accepted (P3)."""
+        """Delete a queue file; called only with what the transport reported accepted or another file counts (P3)."""
         path = os.path.join(self.new, name)
-        with NamingFailure("remove delivered", path):
+        with NamingFailure("remove", path):
             try:
                 os.unlink(path)
             except FileNotFoundError:

@@ -6,8 +6,9 @@ import os
 
 from .check_result import clean, format_time
 from .config import Config, find_spool_dirs, load_config
-from .entries import entry_check_result
+from .entries import open_entry
 from .errors import CheckResultError, ConfigError, QueueFileCorrupt
+from .fold import make_check_result
 from .spool import Spool
 
 TYPE_CHECKING = False
@@ -67,7 +68,7 @@ def _maybe_row(spool: Spool, name: str, config: Config, failed_at_s: float) -> d
         entry = spool.maybe_read(name)
         if entry is None:
             return None
-        result = entry_check_result(entry, config)
+        result = make_check_result(entry, open_entry(entry), config)
     except (QueueFileCorrupt, CheckResultError) as error:
         return {**row, "why": f"{error}; the next replay sets it aside"}
     since_s = entry.enqueued_at_ns / 1e9

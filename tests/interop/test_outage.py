@@ -167,6 +167,26 @@ def test_what_waits_after_an_outage_is_one_result_for_one_client_and_one_for_man
     assert last == "and 5 more"
 
 
+def test_a_long_outage_with_a_small_spool_loses_no_count(daemon, run, tmp_path, spool_dir):
+    with open(tmp_path / "send_nsca.cfg", "a") as file:
+        file.write("max_entries=10\n")
+    daemon.stop()
+    (spool_dir / "leader").touch()
+    for round_number in range(3):
+        drop_all([f"198.51.100.{number % 25}" for number in range(50)], at_once=10)
+        assert run("submit_check_result", "h", f"s{round_number}", "0", "o").returncode == 75
+        assert len(os.listdir(spool_dir / "new")) <= 11
+    assert waiting(run)[0]["plugin_output"].startswith("Denied sshd-25 clients (")
+    daemon.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    results = daemon.results()
+    assert count_denials(result for result in results if "TCP Wrappers;2;Denied" in result) == 150
+    (rest,) = (result for result in results if "check_results=" in result)
+    assert rest.startswith("firestorm;TCP Wrappers;2;Check results that were too old or too many to wait (2 times, ")
+    assert results[-1] == "h;s2;0;o"
+    assert os.listdir(spool_dir / "new") == []
+
+
 def test_the_2_7_layout_delivers_each_on_its_own_connection(daemon, run, write_config, spool_dir):
     daemon.stop()
     drop_all(CLIENTS[:3])
@@ -277,6 +297,24 @@ def test_one_bad_queue_file_does_not_hold_up_the_next(daemon, run, spool_dir):
         lambda: any("new/1.0: no end mark, the write was cut short; moved to" in line for line in namespaces.log),
         "syslog was not told",
     )
+
+
+def test_without_a_free_inode_the_alert_is_sent_directly(daemon, spool_dir, run):
+    """P8"""
+    namespaces.mount_tmpfs(str(spool_dir), "nr_inodes=4")
+    (spool_dir / "new").mkdir()
+    try:
+        (spool_dir / "ballast").touch()
+        (spool_dir / "more ballast").touch()
+        with pytest.raises(OSError, match="No space left"):
+            (spool_dir / "too much").touch()
+        drop_all(CLIENTS[:2])
+        assert sorted(daemon.wait_for_results(2)) == denied(CLIENTS[:2])
+        assert run("submit_check_result", "h", "s", "0", "o").returncode == 0
+        assert daemon.results()[2:] == ["h;s;0;o"]
+        assert os.listdir(spool_dir / "new") == []
+    finally:
+        namespaces.unbind(str(spool_dir))
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tcpwrap_alert.config import Config
+from tcpwrap_alert.entries import open_entry
 from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
-from tcpwrap_alert.forward import entry_check_result
 from tcpwrap_alert.queue_file import Entry
 from tcpwrap_alert.spool import Spool
 
@@ -306,7 +305,7 @@ def test_the_name_of_a_file_is_told_without_its_control_characters(spool, spool_
 def test_the_kind_of_a_file_is_told_without_its_control_characters(spool, put):
     put("4711.\x1b", DENIAL.replace(b"denial", b"de\x1b[31mnial"))
     with pytest.raises(CheckResultError, match=r"^new/4711\.\?: unknown kind 'de\?\[31mnial'$"):
-        entry_check_result(spool.maybe_read("4711.\x1b"), Config(""))
+        open_entry(spool.maybe_read("4711.\x1b"))
 
 
 def make_link(path):
@@ -379,14 +378,14 @@ def test_p3_what_somebody_else_removed_is_no_error(spool, put, spool_dir):
 
 def test_p3_what_cannot_be_removed_is_told_with_its_path(spool, spool_dir):
     (spool_dir / "new" / "1").mkdir()
-    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove delivered: Is a directory$"):
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove: Is a directory$"):
         spool.remove("1")
 
 
 def test_p3_from_a_disk_that_cannot_be_written_nothing_is_removed_and_one_knows_before(spool, spool_dir, read_only):
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written, so nothing is sent from it"):
         spool.check_removable()
-    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove delivered: Read-only file system"):
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove: Read-only file system"):
         spool.remove("1")
 
 

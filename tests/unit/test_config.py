@@ -19,7 +19,7 @@ from tcpwrap_alert.nsca.monitor import Monitor
 
 KEYS = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
-    "service_description, return_code, output, fold, spool_dir"
+    "service_description, return_code, output, fold, max_entries, max_age, spool_dir"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -110,6 +110,36 @@ def test_the_old_layout_is_switched_on_as_the_stock_file_proposes(load, value, i
 @pytest.mark.parametrize(("value", "is_on"), [("true", True), ("1", True), ("no", False)])
 def test_newlines_are_escaped_when_the_file_says_so(load, value, is_on):
     assert load(f"escape_newlines={value}").monitor.escape_newlines is is_on
+
+
+@pytest.mark.parametrize(("value", "age_s"), [("7d", 604800), ("12h", 43200), ("30m", 1800), ("1s", 1)])
+def test_max_age_has_its_unit(load, value, age_s):
+    assert load(f"max_age={value}").max_age_s == age_s
+
+
+@pytest.mark.parametrize("value", ["7", "0d", "d", "-1d", "1.5h", "7 d", "7D", "", "\u0667d"])
+def test_any_other_max_age_is_told(write, value):
+    path = write(f"max_age={value}")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    expected = f"{path}:1: max_age '{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s"
+    assert str(caught.value) == expected
+
+
+def test_how_much_may_wait_by_default(load):
+    assert (load("").max_entries, load("").max_age_s) == (100_000, 7 * 86400)
+
+
+def test_max_entries_is_a_number(load):
+    assert load("max_entries=1").max_entries == 1
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1e5", "no", ""])
+def test_any_other_max_entries_is_told(write, value):
+    path = write(f"max_entries={value}")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}:1: max_entries ")
 
 
 @pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])

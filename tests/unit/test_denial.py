@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial, fill, harmless
-from tcpwrap_alert.errors import CheckResultError
 
 # tcp_wrappers 7.6, percent_x.c: ok_chars.
 OK_CHARS = "1234567890!@%-_=+:,./abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -85,21 +84,13 @@ def test_what_libwrap_did_not_tell_is_unknown():
 )
 def test_the_output_of_a_denial_is_the_filled_template(template, output):
     denial = Denial("sshd", "host.example", "203.0.113.7", "root")
-    result = denial.check_result("firestorm", "TCP Wrappers", 2, template)
-    assert isinstance(result, CheckResult)
-    assert (result.host_name, result.service_description, result.return_code) == ("firestorm", "TCP Wrappers", 2)
-    assert result.plugin_output == output
+    assert denial.text(template) == output
 
 
 def test_no_denial_is_too_long_for_a_check_result():
     denial = Denial(*["x" * 100_000] * 4)
-    output = denial.check_result("h", "s", 2, "{daemon} {client} {address} {user}").plugin_output
+    output = CheckResult("h", "s", 2, denial.text("{daemon} {client} {address} {user}")).plugin_output
     assert output == " ".join(["x" * 252 + "..."] * 4)
-
-
-def test_a_denial_is_no_way_around_the_limits_of_a_check_result():
-    with pytest.raises(CheckResultError):
-        Denial("sshd", "client").check_result("h", "s", 4, TEMPLATE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""A tally: how often each of many denials or check results came, and when; what stays of those that may wait no longer.
+
+A queue file holds it as one field, with a line for each different one: count, first and last time in ns since the
+epoch, and its words, with tabs between. No word can hold a tab: a denial's have no blank at all (denial.py), the names
+of a check result no control character (check_result.py).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DENIALS = "denials"
+CHECK_RESULTS = "check_results"
+WORDS = {DENIALS: 4, CHECK_RESULTS: 1}
+OTHERS = "others"
+
+# The four words of a denial have at most 4 x 255 bytes: so many of them fit in a queue file of 1 MiB.
+MAX_DIFFERENT = 900
+
+
+class Tally:
+    """How often, and when, the same words came: daemon, client, address, user of a denial, or the one word
+    `host name;service description;return code` of a check result. `kind` says which.
+    """
+
+    __slots__ = ("_counts", "kind")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._counts: dict[tuple[str, ...], tuple[int, int, int]] = {}
+
+    def __iter__(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int, int]]]:
+        """Yield words and (count, first time, last time), the most frequent first; times in ns since the epoch."""
+        return iter(sorted(self._counts.items(), key=lambda item: -item[1][0]))
+
+    def add(self, words: tuple[str, ...], count: int, first_ns: int, last_ns: int) -> None:
+        """Count so many more of them."""
+        old_count, old_first_ns, old_last_ns = self._counts.get(words, (0, first_ns, last_ns))
+        self._counts[words] = (old_count + count, min(old_first_ns, first_ns), max(old_last_ns, last_ns))
+        if len(self._counts) > 2 * MAX_DIFFERENT:
+            self._lump()
+
+    def merge(self, other: Tally) -> None:
+        """Count all that `other` counts."""
+        for words, counted in other:
+            self.add(words, *counted)
+
+    def encode(self) -> str:
+        """Return the text of the field."""
+        self._lump()
+        return "\n".join("\t".join((*map(str, counted), *words)) for words, counted in self)
+
+    def _lump(self) -> None:
+        """Count the rarest as "others" if there are too many different ones."""
+        if len(self._counts) > MAX_DIFFERENT:
+            rarest = list(self)[MAX_DIFFERENT - 1 :]
+            for words, _ in rarest:
+                del self._counts[words]
+            for _, counted in rarest:
+                self.add((OTHERS,) * WORDS[self.kind], *counted)
+
+
+def decode_tally(kind: str, text: str) -> Tally:
+    """Return the tally in a field's text. Raises ValueError if it is none."""
+    tally = Tally(kind)
+    for line in text.split("\n"):
+        count, first_ns, last_ns, *words = line.split("\t")
+        if len(words) != WORDS[kind] or int(count) < 1:
+            raise ValueError("a line without a count or its words")
+        tally.add(tuple(words), int(count), int(first_ns), int(last_ns))
+    return tally
