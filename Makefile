@@ -29,7 +29,7 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist worksteal
 
 test-all test-ends: $(BIN)/python peers
 	@$(call apt,$(DEBIAN_PYTHON))
