@@ -72,6 +72,8 @@ def load_config(path: str | None = None) -> Config:
         lines, mode = _read(path)
     except OSError as error:
         raise ConfigError(path, None, f"cannot read the configuration: {error.strerror}") from error
+    if mode & stat.S_IWOTH:
+        raise ConfigError(path, None, f"everybody may write to it, so it is not used; run chmod o-w {path}")
     config = Config(path)
     for lineno, line in enumerate(lines, 1):
         try:
@@ -120,8 +122,10 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     if from_environment:
         return [from_environment]
     try:
-        lines, _ = _read(config_path or find_config())
+        lines, mode = _read(config_path or find_config())
     except (ConfigError, OSError):
+        return [DEFAULT_SPOOL_DIR]
+    if mode & stat.S_IWOTH:
         return [DEFAULT_SPOOL_DIR]
     spool_dir = DEFAULT_SPOOL_DIR
     for line in lines:

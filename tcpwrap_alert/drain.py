@@ -61,7 +61,8 @@ def _leave_waiting(spool: Spool, config: Config, batch: _Batch, error: TcpwrapAl
         error.deferred = spool.defer(str(error), first_batch)
         keep_within_bounds(spool, config)
     except SpoolError as second:
-        tell(str(second))  # what the caller has to hear is the first
+        if str(second) != str(error):
+            tell(str(second))  # what the caller has to hear is the first
 
 
 class _Batch:

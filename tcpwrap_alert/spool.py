@@ -68,8 +68,7 @@ class Spool:
         with NamingFailure("write", path):
             make_directory(self.path)
             make_directory(self.new)
-            if os.path.islink(self.new):
-                raise OSError(errno.ELOOP, "it is a link")
+            self._check_guarded()
             # The directory guards the file: whoever may enter the spool is its owner, and must be able to read it.
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             try:
@@ -89,6 +88,7 @@ class Spool:
         """Return the names of the queue files in new/, oldest first; a missing spool is an empty one."""
         found = []
         with NamingFailure("scan", self.new):
+            self._check_guarded()
             try:
                 with os.scandir(self.new) as directory:
                     for item in directory:
@@ -142,6 +142,20 @@ class Spool:
             if stat.S_ISREG(status.st_mode) and abs(time.time() - status.st_mtime) < WRITING_GRACE_S:
                 return None
             raise QueueFileCorrupt(f"new/{clean(name)}: {error}") from None
+
+    def _check_guarded(self) -> None:
+        """Raise SpoolError if anybody may write to the spool, or if a directory of it is a link to another one."""
+        for path in (self.path, self.new, self.corrupt):
+            try:
+                mode = os.stat(path, follow_symlinks=path == self.path).st_mode
+            except FileNotFoundError:
+                continue
+            if stat.S_ISLNK(mode):
+                raise SpoolError(f"{clean(path)}: a link, which is not followed; make it a directory")
+            if mode & stat.S_IWOTH:
+                raise SpoolError(
+                    f"{clean(path)}: everybody may write to it, so it is not used; run chmod o-w {clean(path)}"
+                )
 
     def check_removable(self) -> None:
         """Raise SpoolError if delivered files could not be removed: they would be sent again and again."""

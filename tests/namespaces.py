@@ -63,9 +63,9 @@ def bind_over(path: str, content: str) -> None:
     run("mount", "--bind", file.name, path)
 
 
-def mount_tmpfs(path: str, options: str = "mode=755") -> None:
+def mount_tmpfs(path: str, options: str = "rw") -> None:
     """Let the directory `path` be empty, for this process and its children until `unbind`."""
-    run("mount", "-t", "tmpfs", "-o", options, "tmpfs", path)
+    run("mount", "-t", "tmpfs", "-o", f"mode=755,{options}", "tmpfs", path)
 
 
 def unbind(path: str) -> None:

@@ -265,6 +265,15 @@ def test_the_drop_of_hostile_arguments_is_one_harmless_line(run, spool_dir, writ
     ]
 
 
+def test_a_configuration_that_others_may_write_keeps_the_result(run, command, write_config, waiting):
+    path = write_config(server="127.0.0.1:1")
+    path.chmod(0o602)
+    refused = run(*command, *DENIAL)
+    assert refused.returncode == 78
+    assert f"{path}: everybody may write to it, so it is not used; run chmod o-w {path}; kept in" in refused.stderr
+    assert len(waiting()) == 1
+
+
 @pytest.mark.parametrize("arguments", [("tcpwrap-alert", "queue"), ("submit_check_result", *DENIAL)])
 def test_a_configuration_that_others_may_read_is_warned_about(run, write_config, arguments):
     path = write_config(server="127.0.0.1:1", password="s3cret")

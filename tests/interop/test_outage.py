@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+from pathlib import Path
 
 import namespaces
 import pytest
@@ -148,6 +151,27 @@ def test_a_storm_is_delivered_whole_over_few_connections(daemon, spool_dir, tmp_
     else:
         assert len(results) < 200
     assert all(result.startswith("firestorm;TCP Wrappers;2;Denied sshd-") for result in results)
+
+
+def sockets():
+    """Return the sockets of our network namespace that listen, or are open without a peer, as ss shows them."""
+    shown = subprocess.run(["ss", "-H", "-lntuwxp"], capture_output=True, text=True, check=True).stdout
+    return set(shown.splitlines())
+
+
+def test_nothing_of_ours_listens_during_a_storm(daemon, peer, spool_dir):
+    peer("ss")
+    before = sockets()
+    assert any(f"127.0.0.1:{daemon.port} " in line for line in before)
+    seen = set()
+    for start in range(0, 200, 20):
+        drop_all([f"198.51.100.{number}" for number in range(start, start + 20)], at_once=20)
+        seen |= sockets()
+    daemon.stop()
+    drop_all(CLIENTS, at_once=20)
+    wait_for(lambda: namespaces.processes("tcpwrap-alert forward"), "nobody forwards")
+    seen |= sockets()
+    assert {line for line in seen - before if "nsca" not in line} == set()
 
 
 def test_what_waits_after_an_outage_is_one_result_for_one_client_and_one_for_many(daemon, run, spool_dir):
@@ -410,6 +434,7 @@ def spool_of_another(daemon, monkeypatch):
         os.mkdir(path)
         os.chown(path, 65534, 65534)
     yield
+    namespaces.end_processes("tcpwrap-alert forward")
     namespaces.unbind("/var/spool")
 
 
@@ -419,6 +444,57 @@ def test_a_strict_umask_does_not_lock_the_owner_out(daemon, run, spool_of_anothe
     daemon.start()
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert daemon.results() == ["h;s;0;o"]
+
+
+def test_what_waits_in_a_spool_that_others_may_write_is_sent_when_that_is_put_right(daemon, run, spool_dir):
+    (spool_dir / "new").chmod(0o1777)
+    drop_all(CLIENTS[:2])
+    why = f"{spool_dir}/new: everybody may write to it, so it is not used; run chmod o-w {spool_dir}/new"
+    wait_for(lambda: any(f"{why}; kept in the spool" in line for line in namespaces.log), "syslog was not told")
+    refused = run("tcpwrap-alert", "replay")
+    assert (refused.returncode, refused.stdout) == (74, "")
+    assert refused.stderr == f"tcpwrap-alert: {why}\n"
+    assert daemon.results() == []
+    (spool_dir / "new").chmod(0o1730)
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert without_time(daemon.results()) == denied(CLIENTS[:2])
+
+
+def owner_of_the_other_end(connection):
+    """Return the user who opened the socket at the other end of a connection on 127.0.0.1."""
+    port = connection.getpeername()[1]
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    (uid,) = (row[7] for row in rows if row[1] == f"0100007F:{port:04X}")
+    return int(uid)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("handle_tcp_wrapper", "203.0.113.0", "sshd"),
+        ("tcpwrap-alert", "deny", "sshd", "203.0.113.0"),
+        ("submit_check_result", "h", "s", "0", "o"),
+        ("tcpwrap-alert", "replay"),
+    ],
+    ids=" ".join,
+)
+def test_p10_started_as_root_the_owner_of_the_spool_opens_the_socket(spool_of_another, command):
+    drop_all(CLIENTS[:1])  # something waits, and somebody may lead
+    namespaces.end_processes("tcpwrap-alert forward")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink("/var/spool/tcpwrap-alert/leader")
+    with socket.create_server(("127.0.0.1", 0)) as monitor:
+        with open(os.environ["TCPWRAP_ALERT_CONFIG"], "a") as file:
+            file.write(f"server=127.0.0.1:{monitor.getsockname()[1]}\n")
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, extra_groups=[0, 4])
+        connection, _ = monitor.accept()
+        with connection:
+            assert owner_of_the_other_end(connection) == 65534
+            (pid,) = namespaces.processes("tcpwrap-alert forward") or [process.pid]
+            status = Path(f"/proc/{pid}/status").read_text()
+        process.wait(20)
+    assert "Uid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n" in status
+    assert re.search(r"^Groups:\s*$", status, re.MULTILINE)
 
 
 def test_queue_shows_hostile_names_of_queue_files_harmless(run, daemon, spool_dir):

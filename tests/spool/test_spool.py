@@ -68,7 +68,7 @@ def synced(monkeypatch):
 def small_disk(isolated, spool_dir):
     """Let new/ be a disk of four pages."""
     new = str(spool_dir / "new")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", new], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=16k", "tmpfs", new], check=True)
     yield
     subprocess.run(["umount", new], check=True)
 
@@ -603,6 +603,34 @@ def test_p10_root_becomes_the_owner_of_the_spool_for_good(isolated, spool_dir, r
 def test_p10_root_stays_root_in_a_spool_of_its_own(isolated, spool_dir, run):
     done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir)
     assert (done.stdout.split()[:6], done.stderr) == (["0"] * 6, "")
+
+
+@pytest.mark.parametrize("part", ["", "new", "corrupt"])
+@pytest.mark.parametrize("mode", [0o702, 0o1777])
+def test_p10_a_spool_that_everybody_may_write_to_is_not_used(spool, spool_dir, part, mode):
+    spool.enqueue(entry())
+    (spool_dir / "corrupt").mkdir()
+    path = (spool_dir / part).resolve()
+    path.chmod(mode)
+    for use in (spool.scan, lambda: spool.enqueue(entry()), lambda: spool.defer("reason")):
+        with pytest.raises(SpoolError) as caught:
+            use()
+        assert str(caught.value) == f"{path}: everybody may write to it, so it is not used; run chmod o-w {path}"
+    path.chmod(0o700)
+    assert len(spool.scan()) == 1
+
+
+@pytest.mark.parametrize("part", ["new", "corrupt"])
+def test_p10_a_directory_of_the_spool_that_is_a_link_is_not_followed(spool, spool_dir, tmp_path, part):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(DENIAL)
+    if part == "new":
+        (spool_dir / "new").rmdir()
+    (spool_dir / part).symlink_to(tmp_path / "elsewhere")
+    for use in (spool.scan, lambda: spool.enqueue(entry())):
+        with pytest.raises(SpoolError, match=f"^{spool_dir}/{part}: a link, which is not followed; make it a dir"):
+            use()
+    assert names_in(tmp_path / "elsewhere") == ["file"]
 
 
 @pytest.fixture

@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpwrap_alert import config as config_module
-from tcpwrap_alert.config import config_warning, find_config, find_spool_dirs, load_config, set_server
+from tcpwrap_alert.config import (
+    DEFAULT_SPOOL_DIR,
+    config_warning,
+    find_config,
+    find_spool_dirs,
+    load_config,
+    set_server,
+)
 from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.monitor import Monitor
 
@@ -418,7 +425,18 @@ def test_neither_configuration_nor_monitor_shows_the_password(load):
     assert SECRET.decode() not in shown
 
 
-@pytest.mark.parametrize("mode", [0o604, 0o644, 0o666])
+@pytest.mark.parametrize("mode", [0o602, 0o666, 0o777])
+def test_a_configuration_that_everybody_may_write_to_is_not_used(write, monkeypatch, mode):
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    path = write("server=h\nspool_dir=/elsewhere")
+    os.chmod(path, mode)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value) == f"{path}: everybody may write to it, so it is not used; run chmod o-w {path}"
+    assert find_spool_dirs(path) == [DEFAULT_SPOOL_DIR]
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o664])
 def test_a_password_that_everybody_may_read_is_warned_of(write, mode):
     path = write("password=ham")
     os.chmod(path, mode)
