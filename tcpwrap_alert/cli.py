@@ -26,7 +26,7 @@ from .nsca.receiver import Receiver
 from .waiting import count_set_aside, count_waiting, list_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 PROGRESS_BAR_FROM = 500
 METHODS = f"encryption_method in the configuration: {known_methods()}."
@@ -142,17 +142,18 @@ def queue(as_json: bool, config_path: str | None) -> None:
     warn(config_path)
     rows = list_waiting(config_path)
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        _print_json(rows)
         return
-    why = None
+    why, count = None, 0
     for row in rows:
+        count += 1
         if row["why"] != why:
             why = row["why"]
             click.echo(why)
         fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
         what = row["queue_file"] if row["since"] is None else ";".join(clean(str(field)) for field in fields)
         click.echo(f"  {row['since'] or ''}  {what}")
-    click.echo(f"{len(rows)} waiting")
+    click.echo(f"{count} waiting")
     _tell_set_aside(count_set_aside(config_path))
 
 
@@ -200,6 +201,15 @@ def demo() -> None:
 
 
 main.add_command(send)
+
+
+def _print_json(rows: Iterable[object]) -> None:
+    """Print a list row by row: there may be many."""
+    separator = "["
+    for row in rows:
+        click.echo(separator + json.dumps(row, indent=2), nl=False)
+        separator = ",\n"
+    click.echo("]" if separator != "[" else "[]")
 
 
 def _tell_set_aside(count: int) -> None:

@@ -16,8 +16,8 @@ CHECK_RESULTS = "check_results"
 WORDS = {DENIALS: 4, CHECK_RESULTS: 1}
 OTHERS = "others"
 
-# The four words of a denial have at most 4 x 255 bytes: so many of them fit in a queue file of 1 MiB.
-MAX_DIFFERENT = 900
+MAX_DIFFERENT = 10_000
+MAX_CHARACTERS = 1_000_000  # a queue file has at most 1 MiB
 
 
 class Tally:
@@ -39,8 +39,8 @@ class Tally:
         """Count so many more of them."""
         old_count, old_first_ns, old_last_ns = self._counts.get(words, (0, first_ns, last_ns))
         self._counts[words] = (old_count + count, min(old_first_ns, first_ns), max(old_last_ns, last_ns))
-        if len(self._counts) > 2 * MAX_DIFFERENT:
-            self._lump()
+        if len(self._counts) > MAX_DIFFERENT:
+            self._lump(MAX_DIFFERENT // 2)
 
     def merge(self, other: Tally) -> None:
         """Count all that `other` counts."""
@@ -49,17 +49,20 @@ class Tally:
 
     def encode(self) -> str:
         """Return the text of the field."""
-        self._lump()
-        return "\n".join("\t".join((*map(str, counted), *words)) for words, counted in self)
+        while (
+            len(text := "\n".join("\t".join((*map(str, counted), *words)) for words, counted in self)) > MAX_CHARACTERS
+        ):
+            self._lump(len(self._counts) // 2)
+        return text
 
-    def _lump(self) -> None:
-        """Count the rarest as "others" if there are too many different ones."""
-        if len(self._counts) > MAX_DIFFERENT:
-            rarest = list(self)[MAX_DIFFERENT - 1 :]
-            for words, _ in rarest:
-                del self._counts[words]
-            for _, counted in rarest:
-                self.add((OTHERS,) * WORDS[self.kind], *counted)
+    def _lump(self, kept: int) -> None:
+        """Count all but the `kept` most frequent together; a word in which they differ becomes "others"."""
+        rarest = list(self)[kept:]
+        together = tuple(words[0] if len(set(words)) == 1 else OTHERS for words in zip(*(key for key, _ in rarest)))
+        for words, _ in rarest:
+            del self._counts[words]
+        for _, counted in rarest:
+            self.add(together, *counted)
 
 
 def decode_tally(kind: str, text: str) -> Tally:

@@ -13,13 +13,14 @@ from .spool import Spool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 NOT_TRIED = "not tried yet"
 
 
-def list_waiting(config_path: str | None = None) -> list[dict[str, Any]]:
-    """Return one row per waiting check result and monitor, oldest first.
+def list_waiting(config_path: str | None = None) -> Iterator[dict[str, Any]]:
+    """Yield one row per waiting check result and monitor, oldest first.
 
     Keys: `queue_file` (path), `since` (local time with offset), `monitor` (host:port, None without a usable
     configuration), `host_name`, `service_description` (empty for a host check), `return_code`, `plugin_output`
@@ -34,7 +35,6 @@ def list_waiting(config_path: str | None = None) -> list[dict[str, Any]]:
         config.require_server()
     except ConfigError as error:
         config_error = str(error)
-    rows = []
     for path in find_spool_dirs(config_path):
         spool = Spool(path)
         spool.drop_root()
@@ -44,8 +44,7 @@ def list_waiting(config_path: str | None = None) -> list[dict[str, Any]]:
             if row is not None:
                 row["monitor"] = str(config.monitor) if config.monitor.host else None
                 row["why"] = row["why"] or config_error or last_error.reason
-                rows.append(row)
-    return rows
+                yield row
 
 
 def count_waiting(config_path: str | None = None) -> int:

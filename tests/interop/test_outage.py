@@ -15,6 +15,8 @@ import namespaces
 import pytest
 from nsca_daemon import wait_for
 
+from tcpwrap_alert.queue_file import Entry, encode_entry
+
 PASSWORD = "s3cret"
 CLIENTS = [f"203.0.113.{number}" for number in range(20)]
 
@@ -502,3 +504,24 @@ def test_queue_shows_hostile_names_of_queue_files_harmless(run, daemon, spool_di
     shown = run("tcpwrap-alert", "queue").stdout
     assert "\x1b" not in shown
     assert "?[31mred" in shown
+
+
+@pytest.mark.parametrize("arguments", [("replay",), ("queue", "--json")], ids=" ".join)
+def test_a_hundred_thousand_that_wait_fit_in_64_mib(daemon, spool_dir, arguments):
+    daemon.stop()
+    namespaces.mount_tmpfs(str(spool_dir))
+    (spool_dir / "new").mkdir()
+    fields = {"client": "203.0.113.7", "daemon": "sshd", "address": "203.0.113.7", "user": "unknown"}
+    data = encode_entry(Entry("denial", fields))
+    for number in range(100_000):
+        (spool_dir / "new" / f"{number}.0").write_bytes(data)
+    try:
+        process = subprocess.Popen(["tcpwrap-alert", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        rows = sum(b'"queue_file"' in line for line in process.stdout)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+    finally:
+        namespaces.unbind(str(spool_dir))
+    assert (process.returncode, rows) in ((75, 0), (0, 100_000))
+    assert usage.ru_maxrss < 64 * 1024

@@ -194,17 +194,19 @@ def test_p4_a_bad_file_among_the_oldest_is_set_aside(spool, spool_dir):
     assert counted(outputs(spool)) == 2
 
 
-def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(spool, spool_dir):
+@pytest.mark.parametrize(("different", "width", "kept"), [(9000, 20, 9000), (25_000, 20, 5000), (5000, 255, 400)])
+def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(different, width, kept):
     tally = Tally(DENIALS)
-    for number in range(5000):
-        tally.add(tuple(f"{number}{word}".ljust(255, "x") for word in "dcau"), 1, 1, 2**63)
     tally.add(("sshd", "often", "a", "u"), 7, 3, 4)
+    for number in range(different):
+        tally.add(("sshd", *(f"{number}{word}".ljust(width, "x") for word in "cau")), 1, 1, 2**62)
     text = tally.encode()
     assert len(text) < MAX_QUEUE_FILE_BYTES - 1000
-    read = list(decode_tally(DENIALS, text))
-    assert sum(count for _, (count, _, _) in read) == 5007
-    assert len(read) <= MAX_DIFFERENT
-    assert [words for words, (count, _, _) in read if count > 1] == [("others",) * 4, ("sshd", "often", "a", "u")]
+    counts = dict(decode_tally(DENIALS, text))
+    assert sum(count for count, _, _ in counts.values()) == different + 7
+    assert kept <= len(counts) <= MAX_DIFFERENT
+    assert counts["sshd", "often", "a", "u"] == (7, 3, 4)
+    assert (("sshd", "others", "others", "others") in counts) == (different > kept)
 
 
 @pytest.mark.parametrize(
