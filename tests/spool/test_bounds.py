@@ -8,13 +8,13 @@ import time
 
 import namespaces
 import pytest
+from configs import config_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nsca_daemon import wait_for
 
 from tcpwrap_alert.bounds import keep_within_bounds
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.config import Config
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.entries import check_result_entry, denial_entry, read_waiting
 from tcpwrap_alert.errors import SpoolError
@@ -29,14 +29,6 @@ DAY_S = 86400
 @pytest.fixture
 def spool(spool_dir):
     return Spool(str(spool_dir))
-
-
-def config_of(**values):
-    config = Config("")
-    config.host_name = "firestorm"
-    for key, value in values.items():
-        setattr(config, key, value)
-    return config
 
 
 def deny(spool, *clients, age_s=100.0, **fields):

@@ -6,25 +6,17 @@ import re
 from collections import Counter
 
 import pytest
+from configs import config_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.config import Config
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.fold import make_parcels
 from tcpwrap_alert.queue_file import Entry
 
 NOON_S = 1795176000  # 2026-11-20 12:00:00 UTC; the tests run in UTC
 STAMP = r"2026-11-20 \d\d:\d\d:\d\d \+0000"
-
-
-def config_of(**values):
-    config = Config("")
-    config.host_name = "firestorm"
-    for key, value in values.items():
-        setattr(config, key, value)
-    return config
 
 
 def denied(*clients, daemon="sshd", at_s=NOON_S, **fields):
