@@ -10,6 +10,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -40,6 +41,7 @@ class Connection:
     """One client, and all that it sent: `received` as it came, `packets` decrypted, `saw_end` or `saw_reset`."""
 
     def __init__(self, daemon: FakeDaemon, sock: socket.socket) -> None:
+        self.accepted_at = time.monotonic()
         self.received = b""
         self.packets: list[Packet] = []
         self.saw_end = False
@@ -229,6 +231,52 @@ def byte_per_second(connection: Connection) -> None:
         connection.send(bytes([byte]))
         if connection.is_over_after(1.0):
             return
+
+
+def sends_in_drips(data: bytes, every_s: float) -> Behaviour:
+    """Send byte by byte, each within any time that is reasonable for one."""
+
+    def behave(connection: Connection) -> None:
+        for byte in data:
+            connection.send(bytes([byte]))
+            if connection.is_over_after(every_s):
+                return
+
+    return behave
+
+
+def reads_in_drips(count: int, every_s: float) -> Behaviour:
+    """Send the init packet, then read `count` bytes, and again, until the end."""
+
+    def behave(connection: Connection) -> None:
+        connection.send_init_packet()
+        while connection.read(count) and not connection.is_over_after(every_s):
+            pass
+        connection.hold()
+
+    return behave
+
+
+def takes(count: int, then: Behaviour) -> Behaviour:
+    """Take `count` packets as nsca does."""
+
+    def behave(connection: Connection) -> None:
+        connection.send_init_packet()
+        for _ in range(count):
+            connection.read_packet()
+        then(connection)
+
+    return behave
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """Treat the first connection as the first behaviour says, and so on; the last one for all the rest."""
+    left = list(behaviours)
+
+    def behave(connection: Connection) -> None:
+        (left.pop(0) if len(left) > 1 else left[0])(connection)
+
+    return behave
 
 
 def reads(count: int, then: Behaviour) -> Behaviour:
