@@ -8,12 +8,14 @@ be what the command file received, each time.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ctypes
 import fcntl
 import heapq
 import os
 import random
+import re
 import select
 import signal
 import socket
@@ -33,9 +35,11 @@ from missing import skip_or_fail
 from nsca_daemon import wait_for
 
 from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError, VerdictUnknown
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
+from tcpwrap_alert.spool import Spool
 
 DAEMON_ADDRESS = "198.51.100.1"
 CLIENT_ADDRESS = "198.51.100.2"
@@ -395,3 +399,121 @@ def test_a_daemon_that_closes_after_one_packet_is_a_refusal(connect_by, end, cou
         assert len(daemon.connection().received) == 4304
     assert type(verdict) is RefusedError
     assert took_s < TIMEOUT_S
+
+
+# The spool behind a bad line: each result arrives, and what arrives twice is what had no verdict
+
+
+class Host:
+    """A spool with results for a daemon at the other end of the line."""
+
+    def __init__(self, line, daemon, spool, run, count):
+        self._line = line
+        self._count = count
+        self._daemon = daemon
+        self._spool = spool
+        self._run = run
+        for result in make_results(count):
+            spool.enqueue(check_result_entry(result))
+
+    def start_replay(self):
+        """Start `replay` on the client's side, its output to be read by the caller."""
+        pipe = subprocess.PIPE
+        return self._line.inside(lambda: subprocess.Popen(["tcpwrap-alert", "replay"], stderr=pipe, text=True))
+
+    def replay(self):
+        """Return the status and what it says."""
+        done = self._line.inside(self._run, "tcpwrap-alert", "replay")
+        return done.returncode, done.stderr
+
+    def unconfirmed(self):
+        """Return how many results arrived that still wait."""
+        return len(self._daemon.results()) - (self._count - len(self._spool.scan()))
+
+    def count_repeats(self):
+        """Return how many results came twice; none is lost, and none came more often."""
+        assert self._spool.scan() == []
+        times = collections.Counter(re.sub(r" \(at [^)]*\)", "", result) for result in self._daemon.results())
+        assert set(times) == set(expected_results(self._count))
+        assert max(times.values()) <= 2
+        return sum(times.values()) - self._count
+
+
+@pytest.fixture
+def make_host(start_nsca, spool_dir, write_config, run):
+    def make(line, count, timeout_s=TIMEOUT_S):
+        daemon = start_nsca(address=DAEMON_ADDRESS, password=PASSWORD)
+        write_config(server=f"{DAEMON_ADDRESS}:{daemon.port}", password=PASSWORD, timeout=timeout_s)
+        return Host(line, daemon, Spool(str(spool_dir)), run, count), daemon
+
+    return make
+
+
+class Dying:
+    """A fate: from the segment number `count` that meets the condition on these are lost, until the line is healed."""
+
+    def __init__(self, condition, count=1):
+        self.began_at = 0.0
+        self.has_died = self.is_healed = False
+        self._condition = condition
+        self._left = count
+
+    def __call__(self, segment):
+        self.began_at = self.began_at or time.monotonic()
+        if self._condition(segment):
+            self._left -= 1
+            self.has_died = self._left <= 0
+            if self.has_died and not self.is_healed:
+                return None
+        return 0.001
+
+
+def test_replay_over_a_line_that_loses_and_overtakes(connect_by, make_host):
+    host, _ = make_host(connect_by(1500, bad(0.02, loss=0.03, jitter_s=0.02)), 100)
+    status, unconfirmed = 75, 0
+    for _ in range(9):
+        if status == 0:
+            break
+        assert status == 75
+        unconfirmed = host.unconfirmed()
+        status, _ = host.replay()
+    assert host.count_repeats() == unconfirmed
+
+
+def test_replay_after_the_line_died_before_the_verdict(connect_by, make_host, capsys):
+    fate = Dying(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment))
+    host, daemon = make_host(connect_by(1500, fate), 64, timeout_s=2)
+    status, message = host.replay()
+    assert time.monotonic() - fate.began_at < 2 + 1
+    assert status == 75
+    assert f"{DAEMON_ADDRESS}:{daemon.port}: no verdict within 2 s" in message
+    unconfirmed = host.unconfirmed()
+    fate.is_healed = True
+    assert host.replay() == (0, "")
+    assert host.count_repeats() == unconfirmed > 0
+    with capsys.disabled():
+        print(f"\nof 64 results, {unconfirmed} came twice after a line had died before the verdict")
+
+
+@pytest.mark.parametrize(("segments", "count"), [(100, 100), (300, 180)], ids=["the first batch", "a later one"])
+def test_a_daemon_that_is_killed_in_the_middle_of_a_batch(connect_by, make_host, capsys, segments, count):
+    """The line dies first, so that it is the middle: a first batch has 190 segments.
+
+    A reset says nothing of how many packets were taken before it, so the batch stays, and those come twice.
+    """
+    fate = Dying(is_data_of_client, segments)
+    host, daemon = make_host(connect_by(1500, fate), count)
+    process = host.start_replay()
+    wait_for(lambda: fate.has_died and host.unconfirmed() > 0, "nothing has come")
+    daemon.stop()
+    fate.is_healed = True
+    _, message = process.communicate(timeout=TIMEOUT_S + 1)
+    assert process.returncode == 77
+    assert f"{DAEMON_ADDRESS}:{daemon.port}: the daemon refused the packets; likely causes: wrong password; " in message
+    assert "a daemon that was stopped meanwhile" in message
+    unconfirmed = host.unconfirmed()
+    daemon.start()
+    assert host.replay() == (0, "")
+    assert host.count_repeats() == unconfirmed > 0
+    with capsys.disabled():
+        print(f"\nof {count} results, {unconfirmed} came twice after the daemon was killed")
