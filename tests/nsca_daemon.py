@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import struct
@@ -25,6 +26,8 @@ class NscaDaemon:
         directory: where its files go; must not exist.
         mode: one of MODES.
         inetd: in the mode "inetd", the path of the inetd that starts nsca for each connection.
+        is_pipe: the command file is a pipe, as Nagios has it, and the test reads it; `results()` is then of no use.
+        aggregate_writes: 1 lets it open the command file for each connection, not for each packet.
     """
 
     def __init__(
@@ -37,6 +40,8 @@ class NscaDaemon:
         mode: str = "daemon",
         inetd: str = "",
         address: str = "127.0.0.1",
+        is_pipe: bool = False,
+        aggregate_writes: int = 0,
     ) -> None:
         directory.mkdir()
         self.program = program
@@ -49,15 +54,21 @@ class NscaDaemon:
         self.command_file = directory / "nagios.cmd"
         self.log_file = directory / "log"
         self.config = directory / "nsca.cfg"
-        self.command_file.touch()
+        self.is_pipe = is_pipe
+        self.aggregate_writes = aggregate_writes
+        if is_pipe:
+            os.mkfifo(self.command_file)
+        else:
+            self.command_file.touch()
         self.log_file.touch()
         self._process: subprocess.Popen[bytes] | None = None
 
     def write_config(self) -> None:
         """Write the daemon's configuration from the attributes."""
+        writes = f"append_to_file={int(not self.is_pipe)}\naggregate_writes={self.aggregate_writes}\n"
         self.config.write_text(
             f"server_port={self.port}\nserver_address={self.address}\ncommand_file={self.command_file}\n"
-            f"alternate_dump_file={self.command_file}.dump\nappend_to_file=1\naggregate_writes=0\n"
+            f"alternate_dump_file={self.command_file}.dump\n{writes}"
             f"max_packet_age=30\ndecryption_method={self.method}\npid_file={self.config}.pid\ndebug=0\n"
             + (f"password={self.password}\n" if self.password else "")
         )
