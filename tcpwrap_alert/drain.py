@@ -88,8 +88,7 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     from .transports import nsca as transport  # a socket is loaded only when there is something to send
 
     spool.check_removable()
-    limit = transport.max_batch(config)
-    batch.size = min(spool.last_error().first_batch or FIRST_BATCH, limit)
+    batch.size = min(spool.last_error().first_batch or FIRST_BATCH, transport.MAX_BATCH)
     faults: dict[str, SpoolError] = {}
     delivered = delivered_before = 0
     while True:
@@ -98,13 +97,15 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
             waiting = read_waiting(spool, names[start : start + PASS_SIZE], faults)
             parcels = make_parcels(waiting, config, time.time())
             while parcels:
-                sending, parcels = parcels[: batch.size], parcels[batch.size :]
+                results = [parcel.result for parcel in parcels[: batch.size]]
+                count = transport.max_batch(config, results)
                 batch.start()
-                transport.deliver(config, [parcel.result for parcel in sending])
+                transport.deliver(config, results[:count])
                 # The monitor has them. A failure from here on can only deliver twice, never lose.
-                batch.succeeded(config, limit)
-                sent = [name for parcel in sending for name in parcel.names]
+                batch.succeeded(config, transport.MAX_BATCH)
+                sent = [name for parcel in parcels[:count] for name in parcel.names]
                 _remove_delivered(spool, sent, faults)
+                parcels = parcels[count:]
                 delivered += len(sent)
                 if on_delivered:
                     on_delivered(len(sent))

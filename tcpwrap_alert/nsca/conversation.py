@@ -215,7 +215,7 @@ def _refusal(monitor: Monitor) -> str:
     ]
     if monitor.password != monitor.password.strip():
         causes.append("blanks around the password, which belong to it")
-    causes.append("a daemon that was stopped meanwhile")
+    causes.append("a daemon that was stopped meanwhile, or whose Nagios is down")
     if not monitor.legacy_2_7_mode:
         causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
     return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"

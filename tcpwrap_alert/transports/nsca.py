@@ -1,4 +1,9 @@
-"""Delivery to an NSCA daemon: the configuration's `server`, `port`, `password`, `encryption_method`."""
+"""Delivery to an NSCA daemon: the configuration's `server`, `port`, `password`, `encryption_method`.
+
+A connection carries no more than fits into the pipe to Nagios. Debian's nsca (2.10.2-2) opens that pipe with O_NONBLOCK
+and throws away what does not fit, without a word to the client or to syslog: of 500 results with outputs of 3800 bytes
+over one connection, 293 came to a Nagios 4.4 that did nothing else.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,27 @@ if TYPE_CHECKING:
 
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).
 MAX_BATCH = 1024
+# A pipe of Linux holds 16 pages (pipe(7)), and a line that does not fit into the rest of one begins the next. One page
+# is left to others.
+PAGE_BYTES = 4096
+PIPE_PAGES = 15
 
 
-def max_batch(config: Config) -> int:
-    """Return how many check results one connection may carry."""
-    return 1 if config.monitor.legacy_2_7_mode else MAX_BATCH
+def max_batch(config: Config, results: Sequence[CheckResult]) -> int:
+    """Return how many of `results`, from the first on and one at least, a connection may carry."""
+    if config.monitor.legacy_2_7_mode:
+        return 1
+    pages, room = 0, 0
+    for count, result in enumerate(results[:MAX_BATCH]):
+        size = len(result.external_command(1e9).encode()) + 1
+        if size > room:
+            more_pages = 1 + (size - 1) // PAGE_BYTES
+            pages += more_pages
+            room = more_pages * PAGE_BYTES
+        room -= size
+        if pages > PIPE_PAGES and count:
+            return count
+    return min(len(results), MAX_BATCH)
 
 
 def deliver(config: Config, results: Sequence[CheckResult]) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import threading
 import time
 
 import pytest
-from nsca_daemon import LINE, MODES
+from nsca_daemon import LINE, MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.entries import check_result_entry
@@ -99,9 +101,9 @@ def replay(run):
     return replay_in_time
 
 
-def enqueue(spool, count):
+def enqueue(spool, count, text="text"):
     for number in range(count):
-        spool.enqueue(check_result_entry(CheckResult("firestorm", f"Service {number}", 2, "text")))
+        spool.enqueue(check_result_entry(CheckResult("firestorm", f"Service {number}", 2, text)))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -128,6 +130,29 @@ def test_a_daemon_that_opens_the_pipe_for_each_connection_refuses_while_nagios_i
     assert replay() == (0, "")
     assert spool.scan() == []
     assert nagios.received() == [0, 1, 2]
+
+
+def test_a_connection_carries_no_more_than_a_nagios_that_is_busy_can_take(start, replay, spool):
+    daemon = start("daemon")
+    reader = os.open(daemon.command_file, os.O_RDWR | os.O_NONBLOCK)
+    received, is_over = [], threading.Event()
+
+    def read_now_and_then():
+        while not is_over.wait(0.2):
+            with contextlib.suppress(BlockingIOError):
+                received.append(os.read(reader, 1 << 20))
+
+    thread = threading.Thread(target=read_now_and_then)
+    thread.start()
+    try:
+        enqueue(spool, 30, "long " * 790)
+        assert replay() == (0, "")
+        wait_for(lambda: b"".join(received).count(b"\n") == 30, "not 30 results")
+    finally:
+        is_over.set()
+        thread.join()
+        os.close(reader)
+    assert re.findall(rb";Service (\d+);", b"".join(received)) == [b"%d" % number for number in range(30)]
 
 
 @pytest.mark.parametrize("is_open", [True, False], ids=["full", "not open"])
