@@ -35,6 +35,7 @@ from .queue_file import MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
 
 # A file without its end mark may still be in the hands of its writer.
 WRITING_GRACE_S = 60.0
+MAX_NAME_BYTES = 200
 
 
 class LastError:
@@ -174,7 +175,9 @@ class Spool:
     def set_aside(self, name: str) -> str:
         """Move new/`name` to corrupt/ under a name that is free there, and return that path (P4)."""
         path = os.path.join(self.new, name)
-        target = os.path.join(self.corrupt, f"{name}.{time.time_ns()}")
+        # A name may have 255 bytes: the part that makes it free must have room.
+        short_name = os.fsdecode(os.fsencode(name)[:MAX_NAME_BYTES])
+        target = os.path.join(self.corrupt, f"{short_name}.{time.time_ns()}")
         with NamingFailure("set aside", path):
             make_directory(self.corrupt)
             os.rename(path, target)

@@ -425,6 +425,15 @@ def test_p4_any_kind_of_file_can_be_set_aside(spool, spool_dir, monkeypatch, mak
     assert spool.scan() == []
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "\udcff" * 255])
+def test_p4_a_file_with_the_longest_name_can_be_set_aside(spool, spool_dir, name):
+    for _ in range(2):
+        (spool_dir / "new" / name).touch()
+        assert os.path.basename(spool.set_aside(name)).startswith(name[:100])
+    assert spool.count_set_aside() == 2
+    assert spool.scan() == []
+
+
 def test_p4_setting_a_link_aside_leaves_its_target_alone(spool, spool_dir):
     make_link(spool_dir / "new" / "4711.0")
     spool.set_aside("4711.0")
