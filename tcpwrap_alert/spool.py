@@ -229,8 +229,10 @@ class Spool:
         with NamingFailure("read", self._last_error):
             try:
                 data, status = read_file(self._last_error, MAX_QUEUE_FILE_BYTES)
-            except FileNotFoundError:
-                return LastError("", 0.0, 0)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+                    raise
+                return LastError("", 0.0, 0)  # none, or a link or a socket, which is no note and holds nothing up
         reason, _, rest = data.decode(errors="replace").partition("\n")
         number = rest.strip()
         first_batch = int(number) if number.isdecimal() and len(number) < 10 else 0

@@ -570,6 +570,13 @@ def test_a_fifo_in_the_place_of_the_note_holds_nobody(spool, spool_dir, put):
     assert not (spool_dir / "last_error").exists()
 
 
+@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
+def test_what_is_no_file_in_the_place_of_the_note_is_no_note(spool, spool_dir, monkeypatch, make):
+    monkeypatch.chdir(spool_dir)
+    make(spool_dir / "last_error")
+    assert (spool.last_error().reason, spool.last_error().first_batch) == ("", 0)
+
+
 @pytest.mark.parametrize("is_there_before", [True, False])
 def test_a_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_path, monkeypatch, is_there_before):
     (tmp_path / "precious").write_text("precious")
