@@ -15,7 +15,7 @@ import errno
 import os
 import stat
 
-from .check_result import CheckResult, parse_return_code, shown
+from .check_result import CheckResult, clean, parse_return_code, shown
 from .denial import OUTPUT_FIELDS, fill
 from .errors import CheckResultError, ConfigError
 from .nsca.cipher import check_method
@@ -79,7 +79,7 @@ def load_config(path: str | None = None) -> Config:
         try:
             _read_line(config, line)
         except ValueError as error:
-            raise ConfigError(path, lineno, str(error)) from None
+            raise ConfigError(path, lineno, clean(str(error))) from None
     try:
         CheckResult(config.host_name, config.service_description, config.return_code, "")
     except CheckResultError as error:
@@ -130,7 +130,7 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     spool_dir = DEFAULT_SPOOL_DIR
     for line in lines:
         key, _, value = line.partition(b"=")
-        if key.strip() == b"spool_dir" and value.strip().startswith(b"/"):
+        if key.strip() == b"spool_dir" and value.strip().startswith(b"/") and b"\0" not in value:
             spool_dir = os.fsdecode(value.strip())
     return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
 
@@ -154,7 +154,7 @@ def set_server(config: Config, value: str) -> None:
         host, port = address, ""
     else:
         host, _, port = address.partition(":")
-    if not host or host.startswith("-") or any(char in host for char in " \t/@;,"):
+    if not host or host.startswith("-") or any(char in host for char in " /@;,") or not host.isprintable():
         raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
     if config.monitor.host not in ("", host):
         config.monitor.port = DEFAULT_PORT  # the port was another host's
@@ -278,7 +278,7 @@ def _set_max_age(config: Config, value: str) -> None:
 
 def _check_spool_dir(_: Config, value: str) -> None:
     """Only check: `find_spool_dirs` takes the value, whatever the rest of the file is like."""
-    if not value.startswith("/"):
+    if not value.startswith("/") or "\0" in value:
         raise ValueError(f"spool_dir '{value}' is not an absolute path")
 
 

@@ -253,7 +253,10 @@ BAD_LINES = [
     ("timeout=", "timeout '' is not a number of seconds"),
     ("server=", f"server '' {NO_SERVER}"),
     ("server=a b", f"server 'a b' {NO_SERVER}"),
-    ("server=a\tb", f"server 'a\tb' {NO_SERVER}"),
+    ("server=a\tb", f"server 'a b' {NO_SERVER}"),
+    ("server=localhost\0.example", f"server 'localhost?.example' {NO_SERVER}"),
+    ("server=a\x1b[31m", f"server 'a?[31m' {NO_SERVER}"),
+    ("server=a b\rc\x0bd\u2028e", f"server 'a b c d e' {NO_SERVER}"),
     ("server=-x", f"server '-x' {NO_SERVER}"),
     ("server=-x:5667", f"server '-x:5667' {NO_SERVER}"),
     ("server=/path", f"server '/path' {NO_SERVER}"),
@@ -286,6 +289,7 @@ BAD_LINES = [
     ("output={daemon.x}", f"'{{daemon.x}}' is not one of {FIELDS}"),
     ("spool_dir=spool", "spool_dir 'spool' is not an absolute path"),
     ("spool_dir=", "spool_dir '' is not an absolute path"),
+    ("spool_dir=/a\0b", "spool_dir '/a?b' is not an absolute path"),
 ]
 
 
