@@ -156,8 +156,8 @@ def _enqueue_or_send(entry: Entry, spool: Spool, config_path: str | None, lost: 
 
     After another entry could not even be sent, `lost`, the monitor is not tried again.
     """
-    spool.drop_root()
     try:
+        spool.drop_root()
         return spool.enqueue(entry)
     except SpoolError as error:
         try:

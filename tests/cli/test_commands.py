@@ -69,6 +69,16 @@ def test_a_delivered_service_check_says_nothing(run, monitor, received, command,
     assert [fields(result) for result in received] == [("h", "s", return_code, "text")]
 
 
+@pytest.mark.parametrize("kind", ["link to itself", "below a file"])
+def test_p8_a_spool_that_cannot_even_be_looked_at_costs_no_result(run, monitor, received, monkeypatch, tmp_path, kind):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    path = tmp_path / "loop" if kind == "link to itself" else tmp_path / "file" / "spool"
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", str(path))
+    assert run("submit_check_result", "h", "s", "0", "text").returncode == 0
+    assert [fields(result) for result in received] == [("h", "s", 0, "text")]
+
+
 @pytest.mark.parametrize(("state", "return_code"), [("0", 0), ("2", 2), ("UP", 0), ("down", 1), ("Unreachable", 2)])
 def test_three_arguments_are_a_host_check(run, monitor, received, state, return_code):
     assert run("submit_check_result", "h", state, "text").returncode == 0
