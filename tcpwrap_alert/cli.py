@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PROGRESS_BAR_FROM = 500
 METHODS = f"encryption_method in the configuration: {known_methods()}."
+# From the first argument on there are no options: a client or a plugin may have chosen what begins with a dash.
+LITERAL = {"allow_interspersed_args": False}
 EXIT_USAGE = 64
 EXIT_BUG = 70
 EXIT_OUTPUT = 74
@@ -76,7 +78,7 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(context_settings=LITERAL)
 @click.argument("daemon")
 @click.argument("client")
 @config_option()
@@ -91,7 +93,7 @@ def deny(daemon: str, client: str, config_path: str | None) -> None:
     submit(denial_entry(Denial(daemon, client)), config_path)
 
 
-@main.command("submit", context_settings={"ignore_unknown_options": True})
+@main.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT", nargs=-1, type=click.UNPROCESSED)
 @config_option()
 def submit_command(arguments: tuple[str, ...], config_path: str | None) -> None:

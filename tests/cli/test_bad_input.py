@@ -125,9 +125,24 @@ def test_an_unknown_option_is_a_usage_error(run):
 )
 def test_output_is_cleaned_and_never_refused(run, command, write_config, spool_dir, waiting, output, arrives):
     write_config(server="127.0.0.1:1")
-    separator = ("--",) if command[0] == "tcpwrap-alert" and output.startswith("-") else ()
-    assert run(*command, *separator, "h", "s", "2", output).returncode == 75
+    assert run(*command, "h", "s", "2", output).returncode == 75
     assert waiting()[0]["plugin_output"] == arrives
+
+
+@pytest.mark.parametrize(
+    "text", ["-4 degrees, too cold for his host", "--help", "-h", "--config=/nowhere", "--version"]
+)
+def test_a_text_that_looks_like_an_option_is_a_text(run, command, write_config, spool_dir, waiting, text):
+    write_config(server="127.0.0.1:1")
+    assert run(*command, "h", "s", "2", text).returncode == 75
+    assert waiting()[0]["plugin_output"] == text
+
+
+@pytest.mark.parametrize("client", ["--help", "-h", "--config=/nowhere", "--version"])
+def test_a_client_that_looks_like_an_option_is_a_client(run, write_config, spool_dir, waiting, client):
+    write_config(server="127.0.0.1:1")
+    assert run("tcpwrap-alert", "deny", "sshd", client).returncode == 75
+    assert waiting()[0]["plugin_output"] == f"Denied sshd-{client}"
 
 
 def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_path, waiting):
