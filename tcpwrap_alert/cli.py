@@ -151,7 +151,7 @@ def queue(as_json: bool, config_path: str | None) -> None:
         count += 1
         if row["why"] != why:
             why = row["why"]
-            click.echo(why)
+            click.echo(clean(str(why)))
         fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
         what = row["queue_file"] if row["since"] is None else ";".join(clean(str(field)) for field in fields)
         click.echo(f"  {row['since'] or ''}  {what}")

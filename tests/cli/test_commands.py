@@ -124,6 +124,13 @@ def test_queue_of_nothing(run, spool_dir, write_config):
     assert json.loads(run("tcpwrap-alert", "queue", "--json").stdout) == []
 
 
+def test_queue_shows_a_reason_without_its_control_characters(run, spool_dir, write_config):
+    write_config(server="127.0.0.1:1")
+    run("tcpwrap-alert", "deny", "sshd", "h")
+    (spool_dir / "last_error").write_bytes(b"\x1b[31mred\n0\n")
+    assert run("tcpwrap-alert", "queue").stdout.splitlines()[0] == "?[31mred"
+
+
 def test_queue_shows_what_waits_since_when_and_why(run, spool_dir, write_config):
     write_config(server="127.0.0.1:1", host_name="firestorm")
     run("tcpwrap-alert", "deny", "sshd", "203.0.113.7")
