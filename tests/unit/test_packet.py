@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import zlib
 
 import pytest
@@ -199,6 +200,13 @@ def test_output_in_which_an_old_daemon_would_hand_on_a_command_travels_on_one_li
 
 def test_a_command_in_one_line_of_output_is_nothing_but_text():
     assert output_on_the_wire("x [1] SHUTDOWN_PROGRAM") == "x [1] SHUTDOWN_PROGRAM"
+
+
+def test_no_output_takes_long_to_search_for_a_command():
+    started = time.process_time()
+    for _ in range(10):
+        output_on_the_wire("x\n]x" + "_" * 4000 + "!")
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(("length", "escape"), [(720, False), (720, True), (4304, True)])
