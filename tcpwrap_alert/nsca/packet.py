@@ -55,6 +55,10 @@ INIT_PACKET_LENGTH = _INIT.size
 # The look-ahead finds the `_` once: `\w*_\w*` would try every pair of places in a long word, for 0.2 s a packet.
 COMMAND = r"\].(?=\w*_)\w*\s*(?:;|\n|$)"
 
+# Nagios 3, Icinga 1 and Centreon Engine read up to 8190 bytes of a line and take the rest for another (fgets in
+# command_file_worker_thread). A daemon from 2.10.1 on writes two bytes for a line break or a backslash.
+MAX_ESCAPED_BYTES = 8190 - len("[4294967295] PROCESS_SERVICE_CHECK_RESULT;;;0;\n") - 63 - 127
+
 
 def encode_init_packet(iv: bytes, packet_timestamp: int) -> bytes:
     """Return the 132 bytes of an init packet; `iv` is 128 bytes, the timestamp seconds since the epoch."""
@@ -121,12 +125,15 @@ def decode_data_packet(data: bytes) -> tuple[CheckResult, int]:
 
 
 def _without_commands(text: str, max_bytes: int) -> str:
-    """Return `text` cut to `max_bytes`, on one line if Nagios could find a command behind a line break."""
+    """Return `text` cut to `max_bytes`, and so that no command stands behind a line break or the end of a buffer."""
     if "\n" in text:
         import re  # as dear as a quarter of a start of Python, and a denial has one line
 
         if re.search(COMMAND, text, re.DOTALL):
             text = text.replace("\n", " ")
+    too_long = len(escape_newlines(text).encode()) - MAX_ESCAPED_BYTES
+    if too_long > 0:
+        max_bytes = min(max_bytes, len(text.encode()) - too_long)
     return cut(text, max_bytes)
 
 

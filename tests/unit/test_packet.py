@@ -202,6 +202,32 @@ def test_a_command_in_one_line_of_output_is_nothing_but_text():
     assert output_on_the_wire("x [1] SHUTDOWN_PROGRAM") == "x [1] SHUTDOWN_PROGRAM"
 
 
+# What Nagios 3, Icinga 1 and Centreon Engine read of a line of their command file at once: fgets, 8190 bytes.
+@pytest.mark.parametrize(
+    "output",
+    [
+        "\\" * 4064 + "[1700000000] SHUTDOWN_PROGRAM",
+        "x" + "\\" * 4063 + "[1700000000] SHUTDOWN_PROGRAM",
+        "ä" * 30 + "\\" * 4000 + "[1700000000] SHUTDOWN_PROGRAM",
+        "\n" * 4094 + "x",
+        "\\" * 4095,
+    ],
+)
+def test_no_command_stands_where_a_long_line_is_cut_by_its_reader(output):
+    packet = encode_data_packet(CheckResult("h" * 63, "s" * 127, 0, output), TIMESTAMP, padding_of(4304))
+    sent = packet[206:4302].partition(b"\0")[0].decode()
+    line = CheckResult("h" * 63, "s" * 127, 0, sent).external_command(1700000000)
+    assert len(line.encode()) + 1 <= 8190
+    assert sent.endswith("...")
+
+
+def test_output_whose_line_just_fits_is_not_cut():
+    output = "\\" * 3858 + "x" * 237
+    line = CheckResult("h" * 63, "s" * 127, 0, output).external_command(1700000000)
+    assert len(line.encode()) + 1 == 8190
+    assert output_on_the_wire(output) == output
+
+
 def test_no_output_takes_long_to_search_for_a_command():
     started = time.process_time()
     for _ in range(10):
