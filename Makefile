@@ -2,6 +2,7 @@
 # make test        everything that a change must pass
 # make test-all    the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends   the ends of that range, without the tests that take long
+# make fuzz        hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
 # make bench       what a drop, a packet of each method and many results cost beside the programs that they replace
 #
 # Each does all its own set-up in .venv. As root on Debian, all but `demo` also install the programs that they run
@@ -9,6 +10,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client tcpd openbsd-inetd iproute2 util-linux
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
@@ -20,7 +22,7 @@ apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
     ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
-.PHONY: demo test test-all test-ends bench peers clean
+.PHONY: demo test test-all test-ends fuzz bench peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -37,6 +39,9 @@ test-all test-ends: $(BIN)/python peers
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(VENV)/matrix .
 	@rm -rf build *.egg-info
 	$(BIN)/python tests/matrix.py $(@:test-%=%)
+
+fuzz: $(VENV)/installed-for-test peers
+	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
 
 bench: $(VENV)/installed-for-test peers
 	$(BIN)/python benchmarks/drop.py

@@ -1,0 +1,173 @@
+"""Any bytes, name and kind of file in the spool: what is good beside it is delivered, once, and nothing hangs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+from fuzz.hostile import EDITS, call, edited, examples, fresh_place, monitored_place, set_age
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+DENIAL = (
+    b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\naddress=203.0.113.7\0\nuser=unknown\0\nend\0\n"
+)
+CHECK_RESULT = (
+    b"tcpwrap-alert 1 check_result\0\n"
+    b"host_name=h\0\nservice_description=s\0\nreturn_code=2\0\nplugin_output=o\0\nend\0\n"
+)
+FIELD = st.sampled_from([b"client", b"host_name", b"return_code", b"plugin_output", b"self", b"", b"\xff"])
+
+
+def with_field(data, key, value):
+    return data.replace(b"\0\nend\0\n", b"\0\n" + key + b"=" + value + b"\0\nend\0\n")
+
+
+VALID = st.sampled_from([DENIAL, CHECK_RESULT])
+BYTES = st.one_of(
+    st.binary(max_size=200),
+    st.binary(max_size=200).map(lambda data: b"tcpwrap-alert 1 " + data + b"\0\nend\0\n"),
+    st.builds(edited, VALID, EDITS),
+    st.builds(with_field, VALID, FIELD, st.binary(max_size=50) | st.sampled_from([b"9" * 5000, b"x" * (1 << 20)])),
+)
+SPECIAL = [
+    "directory",
+    "full directory",
+    "FIFO",
+    "socket",
+    "dangling link",
+    "link to itself",
+    "link out",
+    "link beside",
+]
+KINDS = st.sampled_from(SPECIAL)
+NAMES = st.one_of(
+    st.sampled_from([b"\n", b"-rf", b".", b"\x1b[31m", b"x" * 255, b"\xff" * 255, "€".encode() * 85, b"*", b" "]),
+    st.binary(min_size=1, max_size=255).map(lambda name: name.translate(None, b"\0/")),
+).filter(lambda name: name not in (b"", b".", b".."))
+AGES_S = st.sampled_from([0, 30, -30, 90, -90, 1e6, 1.7e9, 4e9, -4e9])
+
+
+def make(path, kind):
+    """Make a file: with these bytes, or of this kind."""
+    if isinstance(kind, bytes):
+        with open(path, "wb") as file:
+            file.write(kind)
+    elif kind.endswith("directory"):
+        os.mkdir(path)
+        if kind.startswith("full"):
+            os.mkdir(path + b"/x")
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    elif kind == "socket":
+        os.mknod(path, stat.S_IFSOCK | 0o600)
+    else:
+        targets = {"dangling link": b"nowhere", "link to itself": path, "link out": b"/dev/zero"}
+        os.symlink(targets.get(kind, b"neighbour0"), path)
+
+
+def add_neighbours(place, ages_s):
+    """Enqueue good check results, each of a host of its own."""
+    for number, age_s in enumerate(ages_s):
+        path = place.new / f"neighbour{number}"
+        path.write_bytes(CHECK_RESULT.replace(b"host_name=h", b"host_name=neighbour%d" % number))
+        set_age(path, age_s)
+    return [f"neighbour{number}" for number in range(len(ages_s))]
+
+
+def of_neighbours(packets):
+    return sorted(packet.host_name for packet in packets if packet.host_name.startswith("neighbour"))
+
+
+def assert_queue_shows(hosts):
+    listed, as_json = call("tcpwrap-alert", "queue"), call("tcpwrap-alert", "queue", "--json")
+    assert (listed.status, as_json.status, as_json.stderr) == (0, 0, "")
+    assert all(line.isprintable() for line in listed.stdout.splitlines())
+    shown = [row["host_name"] for row in json.loads(as_json.stdout)]
+    assert all(shown.count(host) == 1 for host in hosts)
+
+
+@given(
+    bad=st.dictionaries(NAMES, st.tuples(BYTES | KINDS, AGES_S), min_size=1, max_size=5),
+    ages_s=st.lists(AGES_S, min_size=1, max_size=3),
+    fold=st.sampled_from(["no", 1, 20]),
+)
+@examples(100)
+def test_whatever_is_in_new_each_neighbour_is_delivered_once_and_each_bad_file_is_accounted_for(bad, ages_s, fold):
+    with monitored_place(fold=fold) as (place, packets):
+        hosts = add_neighbours(place, ages_s)
+        for name, (kind, age_s) in bad.items():
+            path = os.path.join(os.fsencode(place.new), name)
+            assume(not os.path.lexists(path))
+            make(path, kind)
+            set_age(path, age_s)
+        assert_queue_shows(hosts)
+        first = call("tcpwrap-alert", "replay")
+        assert (first.status, first.stdout) == (0, "")
+        waiting = place.waiting()
+        assert all(isinstance(bad[name][0], bytes) and abs(bad[name][1]) < 60 for name in waiting)  # their writer's
+        for name in waiting:
+            set_age(os.path.join(os.fsencode(place.new), name), 90)
+        assert call("tcpwrap-alert", "replay").status == 0
+        assert place.waiting() == []
+        gone = len(bad) - len(place.set_aside())
+    assert of_neighbours(packets) == hosts
+    if fold == "no":
+        assert len(packets) == len(hosts) + gone
+
+
+@given(
+    strange=st.dictionaries(
+        st.sampled_from([b"last_error", b"leader", b"corrupt"]),
+        st.tuples(st.binary(max_size=300) | KINDS, AGES_S),
+        min_size=1,
+    ),
+    bad=BYTES | KINDS,
+    ages_s=st.lists(AGES_S, min_size=1, max_size=3),
+)
+@example(strange={b"last_error": ("link beside", 0)}, bad=b"", ages_s=[0])
+@example(strange={b"last_error": ("socket", 0)}, bad=b"", ages_s=[0])
+@example(strange={b"last_error": (b"\x1b[31m\n1\n", 0)}, bad=b"", ages_s=[0])
+@examples(100)
+def test_whatever_is_in_the_place_of_the_spools_own_files_each_neighbour_is_delivered_once(strange, bad, ages_s):
+    with monitored_place() as (place, packets):
+        hosts = add_neighbours(place, ages_s)
+        make(os.fsencode(place.new / "bad"), bad)
+        set_age(place.new / "bad", 90)
+        for name, (kind, age_s) in strange.items():
+            path = os.path.join(os.fsencode(place.spool), name)
+            make(path, kind)
+            set_age(path, age_s)
+        if (place.spool / "corrupt").is_symlink():  # such a spool is not used at all
+            assert call("tcpwrap-alert", "replay").status == 74
+            assert len(place.waiting()) == len(hosts) + 1
+            (place.spool / "corrupt").unlink()
+        assert_queue_shows(hosts)
+        for _ in range(2):
+            done = call("tcpwrap-alert", "replay")
+            assert done.status in (0, 74)  # what cannot be removed, or no place for the bad file
+            assert len(done.stderr.splitlines()) <= 2  # what is wrong, and how many were set aside
+            assert all(line.isprintable() for line in done.stderr.splitlines())
+        assert set(place.waiting()) <= {b"bad"}
+    assert of_neighbours(packets) == hosts
+
+
+@given(where=st.sampled_from(["new", "spool"]), kind=st.binary(max_size=9) | KINDS)
+@examples(30)
+def test_whatever_is_in_the_place_of_the_spool_an_alert_is_delivered(where, kind):
+    with monitored_place() as (place, packets):
+        place.new.rmdir()
+        if where == "spool":
+            place.spool.rmdir()
+        make(os.fsencode(place.new if where == "new" else place.spool), kind)
+        assert call("submit_check_result", "h", "s", "2", "o") == (0, "", "")
+    assert [packet.host_name for packet in packets] == ["h"]
+
+
+def test_the_files_that_the_targets_start_from_are_good():
+    with fresh_place() as place:
+        for number, data in enumerate((DENIAL, CHECK_RESULT)):
+            (place.new / str(number)).write_bytes(data)
+        rows = json.loads(call("tcpwrap-alert", "queue", "--json").stdout)
+        assert sorted(row["plugin_output"] for row in rows) == ["Denied sshd-203.0.113.7", "o"]
