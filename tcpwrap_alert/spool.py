@@ -137,10 +137,12 @@ class Spool:
                 if error.errno not in (errno.ELOOP, errno.ENXIO):
                     raise
                 raise QueueFileCorrupt(f"new/{clean(name)}: not a regular file") from error
+        if not stat.S_ISREG(status.st_mode):
+            raise QueueFileCorrupt(f"new/{clean(name)}: not a regular file")
         try:
             return decode_entry(data, name, status.st_mtime_ns)
         except ValueError as error:
-            if stat.S_ISREG(status.st_mode) and abs(time.time() - status.st_mtime) < WRITING_GRACE_S:
+            if abs(time.time() - status.st_mtime) < WRITING_GRACE_S:
                 return None
             raise QueueFileCorrupt(f"new/{clean(name)}: {error}") from None
 

@@ -38,6 +38,11 @@ def test_a_text_is_told_on_one_line_without_control_characters(log, text, told):
     assert re.fullmatch(rf"<28>\w{{3}} [ \d]\d [\d:]{{8}} tcpwrap-alert\[{os.getpid()}\]: {re.escape(told)}", line)
 
 
+def test_a_text_of_any_length_is_told_as_far_as_a_datagram_goes(log):
+    system_log.tell("ä" * 1_000_000)
+    assert log.recv(65536).decode().endswith("ääää...")
+
+
 def test_a_syslog_that_nobody_reads_is_not_waited_for(log):
     for _ in range(1000):
         system_log.tell("text")
