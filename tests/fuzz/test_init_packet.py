@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from fake_daemon import FakeDaemon, closes, holds, resets
 from fuzz.hostile import examples, no_hang
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from tcpwrap_alert.errors import DeliveryError, ProtocolError
 from tcpwrap_alert.nsca import CheckResult, Monitor, send_check_results
+
+pytestmark = pytest.mark.timed
 
 TIMEOUT_S = 0.3
 PAUSE_S = 0.003  # so that pieces arrive as pieces

@@ -16,6 +16,8 @@ import pytest
 from inetd import start_inetd
 from nsca_daemon import is_listening, wait_for
 
+pytestmark = pytest.mark.timed
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hosts.deny"
 PASSWORD = "s3cret"
 PORT = 2323

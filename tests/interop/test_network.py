@@ -41,6 +41,8 @@ from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 from tcpwrap_alert.spool import Spool
 
+pytestmark = pytest.mark.timed
+
 DAEMON_ADDRESS = "198.51.100.1"
 CLIENT_ADDRESS = "198.51.100.2"
 PASSWORD = "s3cret with a blank"

@@ -45,6 +45,8 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.spool import Spool
 
+pytestmark = pytest.mark.timed
+
 PASSWORD = b"s3cret-Wort"
 TIMEOUT_S = 0.7
 ALLOWED_S = 1.0  # beside the deadline

@@ -20,6 +20,8 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.spool import Spool
 
+pytestmark = pytest.mark.timed
+
 PASSWORD = "s3cret"
 TIMEOUT_S = 3.0
 ALLOWED_S = 1.0  # beside the deadline

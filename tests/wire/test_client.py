@@ -38,6 +38,8 @@ from tcpwrap_alert.nsca import connect, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
+pytestmark = pytest.mark.timed
+
 PASSWORD = b"s3cret-Wort"
 METHODS = (0, 1, 14)
 COUNTS = (1, 2, 15, 16, 17, 31, 200)

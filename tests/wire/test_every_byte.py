@@ -27,6 +27,8 @@ from tcpwrap_alert.errors import ConnectError, DeliveryError, ProtocolError, Ref
 from tcpwrap_alert.nsca.client import send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
+pytestmark = pytest.mark.timed
+
 PASSWORD = b"s3cret-Wort"
 PACKET = 4304
 TIMEOUT_S = 0.8
