@@ -97,8 +97,10 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
 
 def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
     """Return the addresses of the monitor as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
+    # For text, Python would load its IDNA codec, even if all of it is ASCII: half of a bare start of Python.
+    host = monitor.host.encode() if monitor.host.isascii() else monitor.host
     try:
-        return socket.getaddrinfo(monitor.host, monitor.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(host, monitor.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         pass  # a name, not an address
     import threading
@@ -107,7 +109,7 @@ def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
 
     def look_up() -> None:
         try:
-            outcome.append(socket.getaddrinfo(monitor.host, monitor.port, type=socket.SOCK_STREAM))
+            outcome.append(socket.getaddrinfo(host, monitor.port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             outcome.append(error)
 
