@@ -41,7 +41,9 @@ def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(fd)
-        return (os.read(fd, max_bytes) if stat.S_ISREG(status.st_mode) else b""), status
+        # Not max_bytes at once: that would map and unmap a buffer of this size for each file.
+        size = min(status.st_size, max_bytes)
+        return (os.read(fd, size) if stat.S_ISREG(status.st_mode) else b""), status
     finally:
         os.close(fd)
 
