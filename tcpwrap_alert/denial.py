@@ -36,9 +36,10 @@ class Denial:
 
 def harmless(text: str) -> str:
     """Return `text` with every character outside libwrap's own set as `_`, cut to 255 bytes; `unknown` if empty."""
-    ascii_text = text.encode("ascii", "replace").decode("ascii")
-    safe = "".join(char if char in SAFE_CHARACTERS else "_" for char in ascii_text)
-    return cut(safe, MAX_FIELD_BYTES) or "unknown"
+    if not SAFE_CHARACTERS.issuperset(text):
+        ascii_text = text.encode("ascii", "replace").decode("ascii")
+        text = "".join(char if char in SAFE_CHARACTERS else "_" for char in ascii_text)
+    return cut(text, MAX_FIELD_BYTES) or "unknown"
 
 
 def fill(template: str, values: dict[str, str]) -> str:
