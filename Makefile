@@ -1,9 +1,10 @@
-# make demo        show the way of an alert; needs no server, no root, no configuration
-# make test        everything that a change must pass
-# make test-all    the tests with every supported Python that is found, the oldest and the newest dependencies
-# make test-ends   the ends of that range, without the tests that take long
-# make fuzz        hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
-# make bench       what a drop, a packet of each method and many results cost beside the programs that they replace
+# make demo          show the way of an alert; needs no server, no root, no configuration
+# make test          everything that a change must pass
+# make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
+# make test-ends     the ends of that range, without the tests that take long
+# make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
+# make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
+# make bench-methods what a packet of each encryption method costs beside C send_nsca
 #
 # Each does all its own set-up in .venv. As root on Debian, all but `demo` also install the programs that they run
 # against; without root, what is missing is skipped, with a reason.
@@ -22,7 +23,7 @@ apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
     ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
-.PHONY: demo test test-all test-ends fuzz bench peers clean
+.PHONY: demo test test-all test-ends fuzz bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -44,10 +45,8 @@ test-all test-ends: $(BIN)/python peers
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
 
-bench: $(VENV)/installed-for-test peers
-	$(BIN)/python benchmarks/drop.py
-	$(BIN)/python benchmarks/many.py
-	$(BIN)/python benchmarks/methods.py
+bench bench-methods: $(VENV)/installed-for-test peers
+	$(BIN)/python benchmarks/$(@:bench-%=%).py
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	$(INSTALL) .

@@ -8,20 +8,16 @@ encryption without the rest. The rounds of the two programs take turns; what is 
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import namespaces
+from measure import PASSWORD, program, run, sink, workplace
 from streams import AVAILABLE
 
 from tcpwrap_alert.nsca.cipher import METHODS, OWN, make_encryptor
@@ -30,7 +26,6 @@ ROUNDS = 5
 PACKETS = 500
 PACKETS_IF_SLOW = 40  # Rijndael in Python
 RECORD = b"firestorm\tTCP Wrappers\t2\tDenied sshd-203.0.113.7\n\x17"
-PASSWORD = "s3cret with a blank"
 OURS = """\
 import sys
 from tcpwrap_alert.cli import run
@@ -40,32 +35,12 @@ sys.exit(run(["send", *sys.argv[3:]]))
 """
 
 
-def serve(listener: socket.socket) -> None:
-    """Be a daemon that takes everything."""
-    while True:
-        try:
-            sock, _ = listener.accept()
-        except OSError:
-            return
-        with sock:
-            sock.sendall(bytes(range(128)) + struct.pack("!I", int(time.time())))
-            while sock.recv(1 << 20):
-                pass
-
-
 def cpu_us(argv: list[str], packets: int) -> float:
     """Return user and system time of one run with `packets` records on its standard input, in microseconds."""
-    with tempfile.TemporaryFile() as records:
+    with tempfile.NamedTemporaryFile() as records:
         records.write(RECORD * packets)
-        records.seek(0)
-        process = subprocess.Popen(argv, stdin=records, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        output = process.stdout.read().decode()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stdout.close()
-    assert output == f"{packets} data packet(s) sent to host successfully.\n", output
-    return 1e6 * (usage.ru_utime + usage.ru_stime)
+        records.flush()
+        return 1e6 * run(argv, records.name, f"{packets} data packet(s) sent to host successfully.\n").cpu_s
 
 
 def per_packet_us(argv: list[str], packets: int) -> float:
@@ -86,22 +61,22 @@ def alone_us(number: int, backend: str, packets: int) -> float:
 def main() -> None:
     """Print the table."""
     namespaces.enter()
-    with tempfile.TemporaryDirectory() as directory, socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        config = Path(directory) / "send_nsca.cfg"
-        arguments = ["-H", "127.0.0.1", "-p", str(listener.getsockname()[1]), "-c", str(config)]
-        c_client = [shutil.which("send_nsca") or "send_nsca", *arguments]
-        print("method              by            alone µs   send µs   C send_nsca µs   send / C")
+    print("method              by            alone µs   send µs   C send_nsca µs   send / C")
+    with sink() as port:
         for number, backend in AVAILABLE:
-            config.write_text(f"encryption_method={number}\npassword={PASSWORD}\n")
-            config.chmod(0o600)
-            packets = PACKETS_IF_SLOW if backend == OWN and number > 1 else PACKETS
-            ours = [sys.executable, "-c", OURS, str(number), backend, *arguments]
-            rounds = [(per_packet_us(ours, packets), per_packet_us(c_client, packets)) for _ in range(ROUNDS)]
-            send_us, c_us = (statistics.median(times) for times in zip(*rounds))
-            encrypt_us = statistics.median(alone_us(number, backend, packets // 4) for _ in range(ROUNDS))
-            label = f"{number:2} {METHODS[number].name}"
-            print(f"{label:19} {backend:12} {encrypt_us:9.0f} {send_us:9.0f} {c_us:16.0f} {send_us / c_us:10.2f}")
+            with workplace(encryption_method=number) as directory:
+                print(_line(number, backend, ["-H", "127.0.0.1", "-p", str(port), "-c"], directory), flush=True)
+
+
+def _line(number: int, backend: str, options: list[str], directory: Path) -> str:
+    packets = PACKETS_IF_SLOW if backend == OWN and number > 1 else PACKETS
+    ours = [sys.executable, "-c", OURS, str(number), backend, *options, str(directory / "send_nsca.cfg")]
+    c_client = [program("send_nsca"), *options, str(directory / "c_send_nsca.cfg")]
+    rounds = [(per_packet_us(ours, packets), per_packet_us(c_client, packets)) for _ in range(ROUNDS)]
+    send_us, c_us = (statistics.median(times) for times in zip(*rounds))
+    encrypt_us = statistics.median(alone_us(number, backend, packets // 4) for _ in range(ROUNDS))
+    label = f"{number:2} {METHODS[number].name}"
+    return f"{label:19} {backend:12} {encrypt_us:9.0f} {send_us:9.0f} {c_us:16.0f} {send_us / c_us:10.2f}"
 
 
 if __name__ == "__main__":
