@@ -1,9 +1,11 @@
-"""The command `tcpwrap-alert`: arguments to one call, its outcome to text and exit status. `cli_send.py` has `send`."""
+"""The command `tcpwrap-alert`: arguments to one call, its outcome to text and exit status. `cli_send.py` has `send`.
+
+What only one rare command needs is imported there: `send` and `replay` are started often.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import sys
 import time
@@ -16,13 +18,11 @@ from .check_result import CheckResult, clean, parse_check_result
 from .cli_options import config_option, say, warn
 from .cli_send import send
 from .config import load_config
-from .demo import run_demo
 from .denial import Denial
 from .entries import check_result_entry, denial_entry
 from .errors import TcpwrapAlertError
 from .forward import replay, submit
 from .nsca.cipher import known_methods
-from .nsca.receiver import Receiver
 from .waiting import count_set_aside, count_waiting, list_waiting
 
 if TYPE_CHECKING:
@@ -171,6 +171,8 @@ def listen(port: int, config_path: str | None) -> None:
 
     Example: tcpwrap-alert listen --port 5667
     """
+    from .nsca.receiver import Receiver
+
     config = load_config(config_path)
     warn(config_path)
 
@@ -198,6 +200,8 @@ def demo() -> None:
 
     Example: tcpwrap-alert demo
     """
+    from .demo import run_demo
+
     if not run_demo(click.echo):
         raise click.ClickException("an alert was lost, or the denied client received something")
 
@@ -207,6 +211,8 @@ main.add_command(send)
 
 def _print_json(rows: Iterable[object]) -> None:
     """Print a list row by row: there may be many."""
+    import json
+
     separator = "["
     for row in rows:
         click.echo(separator + json.dumps(row, indent=2), nl=False)

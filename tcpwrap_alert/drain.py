@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 
-from .bounds import keep_within_bounds
 from .config import Config, load_config
 from .entries import read_waiting
 from .errors import SpoolError, TcpwrapAlertError, VerdictUnknown
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from .spool import Spool
 
 FIRST_BATCH = 64
+GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
 PASS_SIZE = 10000  # queue files that are read, and folded, before the first of them is sent: this bounds the memory
 
 
@@ -54,6 +54,8 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
 
 def _leave_waiting(spool: Spool, config: Config, batch: _Batch, error: TcpwrapAlertError) -> None:
     """Leave what waits on disk and within its bounds, and note why: in the spool, and how many in `error`."""
+    from .bounds import keep_within_bounds
+
     error.deferred = 1
     try:
         was_too_much = isinstance(error, VerdictUnknown)
@@ -93,6 +95,9 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     delivered = delivered_before = 0
     while True:
         names = [name for name in spool.scan() if name not in faults]
+        if delivered and names:
+            time.sleep(GATHER_S)
+            names = [name for name in spool.scan() if name not in faults]
         for start in range(0, len(names), PASS_SIZE):
             waiting = read_waiting(spool, names[start : start + PASS_SIZE], faults)
             parcels = make_parcels(waiting, config, time.time())

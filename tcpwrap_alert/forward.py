@@ -21,7 +21,7 @@ import time
 
 from .check_result import shown
 from .config import find_spool_dirs, load_config
-from .drain import drain
+from .drain import GATHER_S, drain
 from .entries import open_entry
 from .errors import SpoolError, TcpwrapAlertError
 from .fold import make_check_result
@@ -121,8 +121,8 @@ def lead(spool: Spool, config_path: str | None = None) -> None:
             spool.leader.resign()
         if spool.is_empty():
             return
-        if not delivered:
-            time.sleep(1)  # a file is still being written; its drop leads if it completes before us
+        # Without any delivered a file is still being written; its drop leads if it completes before us.
+        time.sleep(GATHER_S if delivered else 1)
 
 
 def _drain_with_pauses(spool: Spool, config_path: str | None) -> int:
