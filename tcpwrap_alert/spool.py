@@ -118,8 +118,12 @@ class Spool:
         return self.is_empty() and not self.leader.exists()
 
     def is_waiting(self, name: str) -> bool:
-        """Say whether new/`name` is still there."""
-        return os.path.lexists(os.path.join(self.new, name))
+        """Say whether new/`name` is still there; in doubt it is."""
+        try:
+            os.lstat(os.path.join(self.new, name))
+        except OSError as error:
+            return error.errno != errno.ENOENT
+        return True
 
     def maybe_read(self, name: str) -> Entry | None:
         """Return the entry in new/`name`; None if it is gone by now or still being written.

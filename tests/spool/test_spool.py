@@ -237,6 +237,12 @@ def test_a_spool_where_something_waits_is_not_empty(spool, put):
     assert spool.is_waiting("4711.0")
 
 
+def test_p2_what_cannot_be_looked_for_counts_as_waiting(tmp_path):
+    """Else `submit` would call it delivered."""
+    (tmp_path / "file").touch()
+    assert Spool(str(tmp_path / "file")).is_waiting("4711.0")
+
+
 def test_a_spool_that_somebody_leads_is_not_idle(spool, spool_dir):
     (spool_dir / "leader").touch()
     assert spool.is_empty()
