@@ -203,6 +203,8 @@ class Spool:
         """
         synced_until_s = self.last_error().at_s
         scanned_at_s = time.time()
+        if synced_until_s > scanned_at_s:
+            synced_until_s = 0.0  # the clock was set back
         names = self.scan()
         for name in names:
             path = os.path.join(self.new, name)

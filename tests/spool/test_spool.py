@@ -549,6 +549,15 @@ def test_p2_what_was_dropped_while_the_last_run_synced_is_on_disk_after_the_next
     assert f"{spool.new}/4712.0" in synced
 
 
+def test_p2_after_the_clock_was_set_back_all_is_synced(spool, spool_dir, put, synced):
+    spool.defer("reason")
+    os.utime(spool_dir / "last_error", (time.time() + 3600, time.time() + 3600))
+    synced.clear()
+    path = put("4711.0")
+    spool.defer("reason")
+    assert synced == [str(path), str(spool_dir / "new")]
+
+
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
 def test_p4_what_is_no_regular_file_does_not_keep_the_rest_from_being_deferred(
     spool, spool_dir, put, synced, monkeypatch, make
