@@ -105,7 +105,10 @@ def forward(arguments: list[str]) -> int:
 
 def _detach() -> None:
     """Leave the session of the daemon that denied, and every descriptor that it may have left us."""
-    descriptors = [int(name) for name in os.listdir("/proc/self/fd")] if os.path.isdir("/proc/self/fd") else range(256)
+    try:
+        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:  # no /proc, or no descriptor left to list it with
+        descriptors = [*range(256)]
     for fd in descriptors:
         try:
             os.close(fd)
