@@ -40,9 +40,9 @@ EXIT_INTERRUPTED = 130
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status; every error becomes one line on stderr."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
     try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
         return main.main(args=list(arguments) or ["--help"], prog_name="tcpwrap-alert", standalone_mode=False) or 0
     except click.UsageError as error:
         say(error.format_message())
