@@ -3,6 +3,7 @@
 # make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends     the ends of that range, without the tests that take long
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
+# make crash         every fault at every system call of the scripts; half an hour
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
 #
@@ -13,7 +14,7 @@ PYTHON ?= python3
 VENV ?= .venv
 TIMES ?= 20
 BIN = $(VENV)/bin
-PEERS = nsca nsca-client tcpd openbsd-inetd iproute2 util-linux
+PEERS = nsca nsca-client tcpd openbsd-inetd iproute2 strace util-linux
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -23,7 +24,7 @@ apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
     ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
-.PHONY: demo test test-all test-ends fuzz bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz crash bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -44,6 +45,9 @@ test-all test-ends: $(BIN)/python peers
 
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
+
+crash: $(VENV)/installed-for-test peers
+	CRASH_MATRIX=full $(BIN)/pytest tests/crash
 
 bench bench-methods: $(VENV)/installed-for-test peers
 	$(BIN)/python benchmarks/$(@:bench-%=%).py
