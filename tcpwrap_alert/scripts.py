@@ -37,8 +37,11 @@ def tcpwrap_alert() -> int:
         return forward(arguments[1:])
     if arguments == ["replay"] and _all_idle():
         return 0
-    from .cli import run
-
+    try:
+        from .cli import run
+    except Exception as error:
+        _complain("tcpwrap-alert", f"cannot be loaded: {type(error).__name__}: {error}")
+        return 70
     return run(arguments)
 
 
@@ -51,26 +54,26 @@ def submit_check_result() -> int:
         return 0
     try:
         result = parse_check_result(arguments)
-        _complain(config_warning())
+        _complain("submit_check_result", config_warning())
         from .entries import check_result_entry
         from .forward import submit
 
         submit(check_result_entry(result))
     except TcpwrapAlertError as error:
-        _complain(error.line)
+        _complain("submit_check_result", error.line)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        _complain(f"bug: {type(error).__name__}: {error}; please report it")
+        _complain("submit_check_result", f"bug: {type(error).__name__}: {error}; please report it")
         return 70
     return 0
 
 
-def _complain(text: str) -> None:
+def _complain(script: str, text: str) -> None:
     if text and sys.stderr:  # None if descriptor 2 is closed; print would take stdout instead
         try:
-            print(f"submit_check_result: {clean(text)}", file=sys.stderr)
+            print(f"{script}: {clean(text)}", file=sys.stderr)
         except OSError:
             pass  # that nobody can read it costs no check result
 
