@@ -33,8 +33,8 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m timed
-	$(BIN)/pytest -m 'not timed' -n 4 --dist worksteal
+	$(BIN)/pytest -m alone
+	$(BIN)/pytest -m 'not alone' -n 4 --dist worksteal
 
 test-all test-ends: $(BIN)/python peers
 	@$(call apt,$(DEBIAN_PYTHON))

@@ -77,12 +77,12 @@ class Spool:
                 if entry.enqueued_at_ns:
                     os.utime(fd, ns=(entry.enqueued_at_ns, entry.enqueued_at_ns))
                 os.fsync(fd)
+                fsync_path(self.new)
             except OSError:
                 os.unlink(path)
                 raise
             finally:
                 os.close(fd)
-            fsync_path(self.new)
         return name
 
     def scan(self) -> list[str]:

@@ -231,7 +231,7 @@ def init_packet_and_silence(connection):
     connection.sendall(bytes(132))
 
 
-@pytest.mark.timed
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("behave", "message"),
     [

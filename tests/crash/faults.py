@@ -9,7 +9,8 @@ An alert is known by its text. A script has to keep those that waited before, an
 status says that it has it. These are accepted; then
 
     accepted - waiting - delivered      is lost: nothing ever may be
-    waiting + delivered - accepted      comes twice: only where packets had been sent when the fault came
+    waiting + delivered - accepted      comes twice: only where packets had been sent, or a tally of what waits
+                                        written, when the fault came
 
 Only a file that is not whole may be set aside; a whole one there is lost. While the interpreter loads the script
 (`Call.is_start`), it speaks for itself, and the shell's exit status means nothing. Nothing waits for a clock: pauses of
@@ -39,7 +40,8 @@ from tcpwrap_alert import scripts
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config import Config
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import check_result_entry, denial_entry, entry_check_result
+from tcpwrap_alert.entries import check_result_entry, denial_entry, open_entry
+from tcpwrap_alert.fold import make_check_result
 from tcpwrap_alert.leader import Leader
 from tcpwrap_alert.queue_file import decode_entry, encode_entry
 
@@ -72,6 +74,7 @@ NOWHERE = "127.0.0.1:1"  # nobody listens there
 KEPT = (0, 75, 77, 78)  # the exit statuses that say that the alert is safe
 OLD_S = 120.0  # no process is at work any more on a file of this age
 
+TALLY = "tcpwrap-alert 1 denials"
 BAD_FILE = b"tcpwrap-alert 1 denial\0\nclient=203.0"
 CLIENT = "203.0.113.9"
 DROP = ("handle_tcp_wrapper", CLIENT, "sshd")
@@ -88,6 +91,7 @@ class Scenario(NamedTuple):
         leader: which `leader` there is: "" none, "at work" a locked one, "new" as a drop makes it, "stale" an old one.
         is_up: whether the monitor can be reached.
         is_silent: the script must not print anything, whatever happens.
+        settings: further lines of the configuration.
     """
 
     argv: tuple[str, ...]
@@ -96,6 +100,7 @@ class Scenario(NamedTuple):
     leader: str = ""
     is_up: bool = True
     is_silent: bool = False
+    settings: str = ""
 
 
 SCENARIOS = {
@@ -104,6 +109,9 @@ SCENARIOS = {
     "enqueue": Scenario(("submit_check_result", "{host_name}", "Disk", "1", "90 % full"), "90 % full", is_up=False),
     "forward": Scenario(("tcpwrap-alert", "forward", "{spool}"), waiting=STORM, leader="new", is_silent=True),
     "defer": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, is_up=False),
+    "defer, too much": Scenario(
+        ("tcpwrap-alert", "replay"), waiting=(("203.0.113.1", 4),), is_up=False, settings="max_entries=2"
+    ),
     "replay": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, leader="stale"),
 }
 
@@ -117,7 +125,7 @@ class Call(NamedTuple):
     nth: int  # of the calls of this name, from 1
     touches: bool  # the spool, the configuration, a socket or another process
     changes: bool  # something outside the process
-    after_packets: bool  # something had been sent to the monitor before it
+    may_repeat: bool  # before it something had been sent to the monitor, or a tally written of what waits
     text: str  # as strace shows it
 
 
@@ -166,9 +174,10 @@ class Place:
         self.printed = directory / "printed"
         self.new.mkdir(parents=True)
 
-    def write_config(self, server: str, password: str) -> None:
+    def write_config(self, server: str, password: str, settings: str = "") -> None:
         """Let `server` be the monitor."""
-        self.config.write_text(f"server={server}\npassword={password}\nhost_name={self.host_name}\ntimeout=5\n")
+        lines = (f"server={server}", f"password={password}", f"host_name={self.host_name}", "timeout=5", settings, "")
+        self.config.write_text("\n".join(lines))
         self.config.chmod(0o600)
 
     def fill(self, scenario: Scenario) -> None:
@@ -186,7 +195,10 @@ class Place:
 
     def waiting(self) -> Counter[str]:
         """Return the texts of the alerts that wait."""
-        return Counter(text for path in self.new.iterdir() if (text := text_of(path)))
+        texts: Counter[str] = Counter()
+        for output in filter(None, map(output_of, self.new.iterdir())):
+            count_in(output, texts)
+        return texts
 
     def count_set_aside(self, data: bytes) -> int:
         """Return how many files with these bytes were set aside."""
@@ -195,7 +207,7 @@ class Place:
     def let_time_pass(self) -> None:
         """Make old what somebody might still be at work on: `leader` and files that are not whole."""
         for path in self.new.iterdir():
-            if not text_of(path):
+            if not output_of(path):
                 age(path)
         age(self.leader)
 
@@ -214,12 +226,23 @@ class Place:
         }
 
 
-def text_of(path: Path) -> str:
-    """Return what the monitor gets to read of the alert in a queue file; empty if the file is not whole, or gone."""
+def output_of(path: Path) -> str:
+    """Return what the monitor would get to read of a queue file; empty if the file is not whole, or gone."""
     try:
-        return entry_check_result(decode_entry(path.read_bytes(), path.name, 0), Config("")).plugin_output
+        entry = decode_entry(path.read_bytes(), path.name, 0)
+        return make_check_result(entry, open_entry(entry), Config("")).plugin_output
     except (ValueError, FileNotFoundError):
         return ""
+
+
+# Time, or number and span, performance data and long output are not of the text by which an alert is known.
+OUTPUT = re.compile(r"(.*?)(?: \((?:at|\d+ times,) [^)]*\))?(?:\|denied=(\d+) clients=1.*)?", re.DOTALL)
+
+
+def count_in(output: str, texts: Counter[str]) -> None:
+    """Count the alerts that an output stands for."""
+    text, count = OUTPUT.fullmatch(output).groups()
+    texts[text] += int(count or 1)
 
 
 def age(path: Path) -> None:
@@ -233,7 +256,6 @@ class Received:
     """What the daemon wrote for Nagios: how often each text, by host name; a folded result counts as what it folds."""
 
     LINE = re.compile(r"\[\d+\] PROCESS_SERVICE_CHECK_RESULT;([^;]*);[^;]*;\d;(.*)")
-    OUTPUT = re.compile(r"(.*?)(?: \((?:at|\d+ times,) [^)]*\))?(?:\|denied=(\d+) clients=1)?")
 
     def __init__(self, command_file: Path) -> None:
         self._command_file = command_file
@@ -248,8 +270,7 @@ class Received:
         for line in (line for line in lines if line.endswith(b"\n")):
             self._read += len(line)
             name, output = self.LINE.fullmatch(line.decode().rstrip("\n")).groups()
-            text, count = self.OUTPUT.fullmatch(output).groups()
-            self._texts.setdefault(name, Counter())[text] += int(count or 1)
+            count_in(output, self._texts.setdefault(name, Counter()))
         return Counter(self._texts.get(host_name))
 
 
@@ -259,15 +280,15 @@ def parse_calls(text: str, directory: str) -> list[Call]:
     calls: list[Call] = []
     times: Counter[str] = Counter()
     is_start = True
-    after_packets = False
+    may_repeat = False
     for name, rest in [(name, rest) for pid, name, rest in found if pid == found[0][0]][1:]:
         times[name] += 1
         touches = any(word in rest for word in (directory, "<TCP", "<UNIX")) or name in ("socket", "clone", "vfork")
         changes = touches and name not in LOOKING and (name != "openat" or "O_CREAT" in rest)
         is_start = is_start and not any(word in rest for word in (f"{directory}/sp", f"{directory}/send", "/proc/"))
-        calls.append(Call(is_start, name, times[name], touches, changes, after_packets, name + rest))
+        calls.append(Call(is_start, name, times[name], touches, changes, may_repeat, name + rest))
         is_start = is_start and not (name == "read" and "handle_tcp_wrapper>" in rest)
-        after_packets = after_packets or (name == "sendto" and "<TCP" in rest)
+        may_repeat = may_repeat or (name == "sendto" and "<TCP" in rest) or (name == "write" and TALLY in rest)
     return calls
 
 
@@ -296,7 +317,7 @@ class Bench:
         """
         scenario = SCENARIOS[name]
         place = self._make_place("record", scenario)
-        self._start(place, scenario, ["-f", "-yy", "-s0", "-e", f"inject={PAUSES}:retval=0"])
+        self._start(place, scenario, ["-f", "-yy", f"-s{len(TALLY)}", "-e", f"inject={PAUSES}:retval=0"])
         calls = parse_calls(place.calls.read_text(), str(place.directory))
         shutil.rmtree(place.directory)
         return calls[next(i for i, call in enumerate(calls) if scenario.argv == DROP or PACKAGE_DIR in call.text) :]
@@ -315,7 +336,7 @@ class Bench:
         problems = [] if job.call.is_start else [*complaints(scenario, status, printed, waiting)]
         if gone := accepted - waiting - delivered:
             problems.append(f"lost: {dict(gone)}")
-        if (surplus := waiting + delivered - accepted) and not job.call.after_packets:
+        if (surplus := waiting + delivered - accepted) and not job.call.may_repeat:
             problems.append(f"twice: {dict(surplus)}")
         problems += self._finish(place, waiting, delivered)
         received = self._received.of(job.host_name)
@@ -343,7 +364,8 @@ class Bench:
 
     def _make_place(self, name: str, scenario: Scenario) -> Place:
         place = Place(self._base / name, name)
-        place.write_config(self._monitor.server if scenario.is_up else NOWHERE, self._monitor.password)
+        server = self._monitor.server if scenario.is_up else NOWHERE
+        place.write_config(server, self._monitor.password, scenario.settings)
         place.fill(scenario)
         return place
 

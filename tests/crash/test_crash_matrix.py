@@ -18,6 +18,8 @@ import namespaces
 import pytest
 from crash.faults import ERRORS, IS_FULL, KILL, NEVER_FAIL, SCENARIOS, Job, Monitor, record, run, set_up
 
+pytestmark = pytest.mark.alone
+
 LANES = os.cpu_count()
 PASSWORD = "s3cret"
 

@@ -21,6 +21,8 @@ from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.entries import denial_entry
 from tcpwrap_alert.queue_file import encode_entry
 
+pytestmark = pytest.mark.alone
+
 ROUNDS = 200 if IS_FULL else 12
 STOPPED_S = 60 if IS_FULL else 12  # longer than a conversation may take, and than a forwarder may take to start
 DAY_S = 86_400

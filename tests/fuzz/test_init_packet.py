@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tcpwrap_alert.errors import DeliveryError, ProtocolError
 from tcpwrap_alert.nsca import CheckResult, Monitor, send_check_results
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 TIMEOUT_S = 0.3
 PAUSE_S = 0.003  # so that pieces arrive as pieces

@@ -16,7 +16,7 @@ import pytest
 from inetd import start_inetd
 from nsca_daemon import is_listening, wait_for
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hosts.deny"
 PASSWORD = "s3cret"

@@ -41,7 +41,7 @@ from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 from tcpwrap_alert.spool import Spool
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 DAEMON_ADDRESS = "198.51.100.1"
 CLIENT_ADDRESS = "198.51.100.2"

@@ -45,7 +45,7 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.spool import Spool
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 PASSWORD = b"s3cret-Wort"
 TIMEOUT_S = 0.7

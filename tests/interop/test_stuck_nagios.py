@@ -20,7 +20,7 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.spool import Spool
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 PASSWORD = "s3cret"
 TIMEOUT_S = 3.0

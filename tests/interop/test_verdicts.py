@@ -21,6 +21,8 @@ from tcpwrap_alert.errors import RefusedError, TcpwrapAlertError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
+pytestmark = pytest.mark.alone
+
 PASSWORD = "s3cret with a blank"
 REFUSED = "refused"
 CONNECTIONS_PER_KIND = 25  # with 81 kinds, 2025 connections

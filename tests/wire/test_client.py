@@ -38,7 +38,7 @@ from tcpwrap_alert.nsca import connect, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 PASSWORD = b"s3cret-Wort"
 METHODS = (0, 1, 14)

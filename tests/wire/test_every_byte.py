@@ -27,7 +27,7 @@ from tcpwrap_alert.errors import ConnectError, DeliveryError, ProtocolError, Ref
 from tcpwrap_alert.nsca.client import send_check_results
 from tcpwrap_alert.nsca.monitor import Monitor
 
-pytestmark = pytest.mark.timed
+pytestmark = pytest.mark.alone
 
 PASSWORD = b"s3cret-Wort"
 PACKET = 4304
