@@ -145,6 +145,10 @@ def _monitor(
     except ValueError as error:
         raise BadInput(str(error)) from error
     monitor = config.monitor
+    if config.command_file:
+        raise BadInput(
+            f"{config.path} names a command file of this host, and send speaks NSCA; use --spool, or name a host"
+        )
     if not monitor.host:
         raise BadInput(f"no host to send to: name it, or add a line like server=nagios.example to {config.path}")
     if timeout_s != timeout_s:

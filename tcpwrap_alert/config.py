@@ -39,6 +39,7 @@ UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Config:
     """One monitor and how this host presents itself to it. Times are in seconds, the password is bytes.
 
+    `command_file`, if it is not empty, is that of a monitor on this host, and takes the place of `monitor`'s host.
     `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too. `max_entries` and
     `max_age_s` are how many queue files may wait, and how long (bounds.py).
     """
@@ -46,6 +47,7 @@ class Config:
     def __init__(self, path: str) -> None:
         self.path = path
         self.monitor = Monitor("")
+        self.command_file = ""
         self.host_name = os.uname().nodename
         self.service_description = "TCP Wrappers"
         self.return_code = 2
@@ -55,9 +57,14 @@ class Config:
         self.max_age_s = DEFAULT_MAX_AGE_S
         self.is_readable_by_all = False
 
+    @property
+    def destination(self) -> str:
+        """Where check results go, as text: host:port or the path of a command file; empty if nothing says it."""
+        return self.command_file or (str(self.monitor) if self.monitor.host else "")
+
     def require_server(self) -> None:
         """Raise ConfigError unless the configuration names a monitor."""
-        if not self.monitor.host:
+        if not self.destination:
             raise ConfigError(self.path, None, "no monitor to send to; add a line like server=nagios.example")
 
 
@@ -136,11 +143,15 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
 
 
 def set_server(config: Config, value: str) -> None:
-    """Set the monitor to a name or an address, either with or without a port, or the same as a URL: nsca://name:port.
+    """Set the monitor to a name or an address, either with or without a port, the same as a URL, nsca://name:port, or
+    to the absolute path of a command file.
 
     Raises:
         ValueError: it is none of these.
     """
+    config.command_file = value if value.startswith("/") else ""
+    if config.command_file:
+        return
     scheme, separator, rest = value.partition("://")
     if separator and scheme != "nsca":
         raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: nsca:")

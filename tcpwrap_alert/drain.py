@@ -19,6 +19,7 @@ from .entries import read_waiting
 from .errors import SpoolError, TcpwrapAlertError, VerdictUnknown
 from .fold import make_parcels
 from .system_log import tell
+from .transports import find_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ class _Batch:
 
 
 def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Callable[[int], None] | None) -> int:
-    from .transports import nsca as transport  # a socket is loaded only when there is something to send
-
+    transport = find_transport(config)  # a socket is loaded only when there is something to send to one
     spool.check_removable()
     batch.size = min(spool.last_error().first_batch or FIRST_BATCH, transport.MAX_BATCH)
     faults: dict[str, SpoolError] = {}
@@ -102,10 +102,10 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
             waiting = read_waiting(spool, names[start : start + PASS_SIZE], faults)
             parcels = make_parcels(waiting, config, time.time())
             while parcels:
-                results = [parcel.result for parcel in parcels[: batch.size]]
-                count = transport.max_batch(config, results)
+                count = transport.max_batch(config, [parcel.result for parcel in parcels[: batch.size]])
                 batch.start()
-                transport.deliver(config, results[:count])
+                timed = [(parcel.result, None if parcel.has_time else parcel.at_s) for parcel in parcels[:count]]
+                transport.deliver(config, timed)
                 # The monitor has them. A failure from here on can only deliver twice, never lose.
                 batch.succeeded(config, transport.MAX_BATCH)
                 sent = [name for parcel in parcels[:count] for name in parcel.names]

@@ -24,21 +24,23 @@ if TYPE_CHECKING:
     from .config import Config
     from .queue_file import Entry
 
-# Daemons need up to two seconds for a conversation; from this age on the monitor's "now" misleads.
-LATE_AFTER_S = 10.0
 LISTED = 20
 ROOM_FOR_THE_REST = 40  # bytes for "and N more"
 
 
 class Parcel:
-    """A check result, the names of the queue files that it stands for, and when the first of them was written."""
+    """A check result, the names of the queue files that it stands for, and when the first of them was written.
 
-    __slots__ = ("at_s", "names", "result")
+    `has_time` says whether the text of the result tells the time, or times, itself.
+    """
 
-    def __init__(self, result: CheckResult, names: list[str], at_s: float) -> None:
+    __slots__ = ("at_s", "has_time", "names", "result")
+
+    def __init__(self, result: CheckResult, names: list[str], at_s: float, has_time: bool) -> None:
         self.result = result
         self.names = names
         self.at_s = at_s
+        self.has_time = has_time
 
 
 class Repeats:
@@ -65,8 +67,6 @@ def make_parcels(
 ) -> list[Parcel]:
     """Return what to send for the entries of some queue files and what they hold, in the order of the first of each.
 
-    What comes late carries its own time.
-
     Args:
         now_s: seconds since the epoch.
     """
@@ -77,7 +77,7 @@ def make_parcels(
         if isinstance(what, Tally):
             parcels.append(_tally_parcel(entry, what, config, now_s))
         elif isinstance(what, CheckResult):
-            parcels.append(Parcel(_dated_if_late(what, at_s, now_s), [entry.name], at_s))
+            parcels.append(Parcel(what, [entry.name], at_s, False))
         else:
             text = what.text(config.output)
             repeats = by_text.setdefault(text if config.fold else entry.name, Repeats(text, at_s))
@@ -98,10 +98,9 @@ def make_check_result(entry: Entry, what: Denial | CheckResult | Tally, config: 
 
 def _parcel(repeats: Repeats, config: Config, now_s: float) -> Parcel:
     if repeats.count == 1:
-        result = _dated_if_late(_check_result(repeats.text, config), repeats.first_s, now_s)
-    else:
-        result = _check_result(_counted(repeats.text, [repeats], now_s), config)
-    return Parcel(result, repeats.names, repeats.first_s)
+        return Parcel(_check_result(repeats.text, config), repeats.names, repeats.first_s, False)
+    result = _check_result(_counted(repeats.text, [repeats], now_s), config)
+    return Parcel(result, repeats.names, repeats.first_s, True)
 
 
 def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> Parcel:
@@ -112,7 +111,7 @@ def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> 
         fields[field] = values.pop() if len(values) == 1 else f"{len(values)} {plural}"
     result = _listed(fill(config.output, fields), all_repeats, config, now_s)
     names = [name for repeats in all_repeats for name in repeats.names]
-    return Parcel(result, names, min(repeats.first_s for repeats in all_repeats))
+    return Parcel(result, names, min(repeats.first_s for repeats in all_repeats), True)
 
 
 def _tally_parcel(entry: Entry, tally: Tally, config: Config, now_s: float) -> Parcel:
@@ -127,8 +126,8 @@ def _tally_parcel(entry: Entry, tally: Tally, config: Config, now_s: float) -> P
         parcel = _summary(by_text.values(), config, now_s)
     else:
         head = "Check results that were too old or too many to wait"
-        parcel = Parcel(_listed(head, by_text.values(), config, now_s), [], 0.0)
-    return Parcel(parcel.result, [entry.name], entry.enqueued_at_ns / 1e9)
+        parcel = Parcel(_listed(head, by_text.values(), config, now_s), [], 0.0, True)
+    return Parcel(parcel.result, [entry.name], entry.enqueued_at_ns / 1e9, True)
 
 
 def _listed(head: str, all_repeats: Collection[Repeats], config: Config, now_s: float) -> CheckResult:
@@ -169,10 +168,6 @@ def _span(first_s: float, last_s: float, now_s: float) -> str:
     if first.split()[0] == last.split()[0] == today.split()[0]:
         return f"{first.split()[1]} to {last.split()[1]}"
     return f"{first} to {last}"
-
-
-def _dated_if_late(result: CheckResult, at_s: float, now_s: float) -> CheckResult:
-    return result.dated(at_s) if abs(now_s - at_s) > LATE_AFTER_S else result
 
 
 def _check_result(output: str, config: Config) -> CheckResult:

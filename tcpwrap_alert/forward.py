@@ -27,6 +27,7 @@ from .errors import SpoolError, TcpwrapAlertError
 from .fold import make_check_result
 from .spool import Spool
 from .system_log import tell
+from .transports import find_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,8 +174,7 @@ def _enqueue_or_send(entry: Entry, spool: Spool, config_path: str | None, lost: 
 
 
 def _send_directly(entry: Entry, config_path: str | None) -> None:
-    from .transports import nsca as transport
-
     config = load_config(config_path)
     config.require_server()
-    transport.deliver(config, [make_check_result(entry, open_entry(entry), config)])
+    result = make_check_result(entry, open_entry(entry), config)
+    find_transport(config).deliver(config, [(result, time.time())])

@@ -42,7 +42,7 @@ def list_waiting(config_path: str | None = None) -> Iterator[dict[str, Any]]:
         for name in spool.scan():
             row = _maybe_row(spool, name, config, last_error.at_s)
             if row is not None:
-                row["monitor"] = str(config.monitor) if config.monitor.host else None
+                row["monitor"] = config.destination or None
                 row["why"] = row["why"] or config_error or last_error.reason
                 yield row
 

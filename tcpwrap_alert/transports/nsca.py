@@ -7,6 +7,8 @@ over one connection, 293 came to a Nagios 4.4 that did nothing else.
 
 from __future__ import annotations
 
+import time
+
 from ..nsca.client import send_check_results
 
 TYPE_CHECKING = False
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).
 MAX_BATCH = 1024
+# The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c). It needs up to two seconds for a
+# conversation; from this age on its "now" misleads.
+LATE_AFTER_S = 10.0
 # A pipe of Linux holds 16 pages (pipe(7)), and a line that does not fit into the rest of one begins the next. One page
 # is left to others.
 PAGE_BYTES = 4096
@@ -41,6 +46,13 @@ def max_batch(config: Config, results: Sequence[CheckResult]) -> int:
     return min(len(results), MAX_BATCH)
 
 
-def deliver(config: Config, results: Sequence[CheckResult]) -> None:
-    """Send `results` over one connection; what `send_check_results` raises passes through."""
-    send_check_results(config.monitor, results)
+def deliver(config: Config, results: Sequence[tuple[CheckResult, float | None]]) -> None:
+    """Send `results` over one connection, each late one with its time in its text.
+
+    What `send_check_results` raises passes through.
+    """
+    send_check_results(config.monitor, [_dated_if_late(*result) for result in results])
+
+
+def _dated_if_late(result: CheckResult, at_s: float | None) -> CheckResult:
+    return result if at_s is None or abs(time.time() - at_s) <= LATE_AFTER_S else result.dated(at_s)

@@ -80,7 +80,7 @@ def test_the_oldest_beyond_max_entries_are_counted_in_one(spool):
     tally, *rest = outputs(spool)
     span = r"\(4 times, .*\)"
     assert re.fullmatch(rf"Denied sshd-3 clients {span}\|denied=4 clients=3\n.*a: 2\n.*b: 1\n.*c: 1", tally)
-    assert [re.sub(r" \(at.*", "", text) for text in rest] == ["Denied sshd-d", "Denied sshd-e"]
+    assert rest == ["Denied sshd-d", "Denied sshd-e"]
 
 
 def test_what_is_older_than_max_age_is_counted_in_one(spool):
@@ -91,7 +91,7 @@ def test_what_is_older_than_max_age_is_counted_in_one(spool):
     assert re.fullmatch(
         r"Denied sshd-a \(5 times, \d{4}-\d\d-\d\d .* to .*\)\|denied=5 clients=1\nDenied sshd-a: 5", tally
     )
-    assert young.startswith("Denied sshd-young (at ")
+    assert young == "Denied sshd-young"
 
 
 def test_one_that_is_too_old_stays_as_it_is(spool):

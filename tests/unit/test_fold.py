@@ -39,8 +39,9 @@ def test_one_denial_is_as_it_was():
     assert outputs(denied("203.0.113.7"), NOON_S + 1) == ["Denied sshd-203.0.113.7"]
 
 
-def test_a_late_denial_has_its_time():
-    assert outputs(denied("203.0.113.7")) == ["Denied sshd-203.0.113.7 (at 2026-11-20 12:00:00 +0000)"]
+def test_only_what_was_folded_tells_its_times_itself():
+    waiting = denied("203.0.113.7") + denied("203.0.113.8", "203.0.113.8")
+    assert [parcel.has_time for parcel in make_parcels(waiting, config_of(), NOON_S)] == [False, True]
 
 
 def test_equal_denials_are_one_with_their_number_and_span():
