@@ -149,7 +149,7 @@ def set_server(config: Config, value: str) -> None:
     Raises:
         ValueError: it is none of these.
     """
-    config.command_file = value if value.startswith("/") else ""
+    config.command_file = value if value.startswith("/") and value.isprintable() else ""
     if config.command_file:
         return
     scheme, separator, rest = value.partition("://")

@@ -27,6 +27,7 @@ class NscaDaemon:
         mode: one of MODES.
         inetd: in the mode "inetd", the path of the inetd that starts nsca for each connection.
         is_pipe: the command file is a pipe, as Nagios has it, and the test reads it; `results()` is then of no use.
+        pipe: Nagios's own command file, in the place of one of the test's.
         aggregate_writes: 1 lets it open the command file for each connection, not for each packet.
     """
 
@@ -41,6 +42,7 @@ class NscaDaemon:
         inetd: str = "",
         address: str = "127.0.0.1",
         is_pipe: bool = False,
+        pipe: Path | None = None,
         aggregate_writes: int = 0,
     ) -> None:
         directory.mkdir()
@@ -51,14 +53,14 @@ class NscaDaemon:
         self.method = method
         self.mode = mode
         self.inetd = inetd
-        self.command_file = directory / "nagios.cmd"
+        self.command_file = pipe or directory / "nagios.cmd"
         self.log_file = directory / "log"
         self.config = directory / "nsca.cfg"
-        self.is_pipe = is_pipe
+        self.is_pipe = is_pipe or pipe is not None
         self.aggregate_writes = aggregate_writes
         if is_pipe:
             os.mkfifo(self.command_file)
-        else:
+        elif not pipe:
             self.command_file.touch()
         self.log_file.touch()
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,7 +70,7 @@ class NscaDaemon:
         writes = f"append_to_file={int(not self.is_pipe)}\naggregate_writes={self.aggregate_writes}\n"
         self.config.write_text(
             f"server_port={self.port}\nserver_address={self.address}\ncommand_file={self.command_file}\n"
-            f"alternate_dump_file={self.command_file}.dump\n{writes}"
+            f"alternate_dump_file={self.config}.dump\n{writes}"
             f"max_packet_age=30\ndecryption_method={self.method}\npid_file={self.config}.pid\ndebug=0\n"
             + (f"password={self.password}\n" if self.password else "")
         )
