@@ -16,6 +16,7 @@ from .check_result import CheckResult
 from .denial import OUTPUT_FIELDS, Denial
 from .entries import read_waiting, tally_entry
 from .errors import SpoolBusy, SpoolError
+from .files import Uninterrupted
 from .system_log import tell
 from .tally import CHECK_RESULTS, DENIALS, Tally
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .config import Config
+    from .entries import Waiting
     from .queue_file import Entry
     from .spool import Spool
 
@@ -67,7 +69,7 @@ def keep_within_bounds(spool: Spool, config: Config) -> None:
         pass
 
 
-def _too_much(spool: Spool, config: Config) -> Iterator[tuple[Entry, Denial | CheckResult | Tally]]:
+def _too_much(spool: Spool, config: Config) -> Iterator[Waiting]:
     names = spool.scan()
     # The tally will be one of those that wait.
     count = len(names) - config.max_entries + 1 if len(names) > config.max_entries else 0
@@ -81,9 +83,10 @@ def _too_much(spool: Spool, config: Config) -> Iterator[tuple[Entry, Denial | Ch
 
 
 def _replace(spool: Spool, folding: _Folding) -> None:
-    spool.enqueue(tally_entry(folding.tally))
-    for name in folding.names:
-        spool.remove(name)
+    with Uninterrupted():
+        spool.enqueue(tally_entry(folding.tally))
+        for name in folding.names:
+            spool.remove(name)
     if not folding.has_tally:
         tell(
             f"{spool.path}: too many entries wait, or for too long (max_entries, max_age); from now on the oldest "

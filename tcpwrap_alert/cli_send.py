@@ -167,7 +167,9 @@ def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> Non
         return  # told when the check results are safe
     named = _monitor(config_path, **options) if any(options.values()) else configured
     if any(getattr(named, name) != getattr(configured, name) for name in Monitor.__slots__):
-        raise BadInput("--spool delivers by the configuration; set host, port, timeout or legacy_2_7_mode there")
+        raise BadInput(
+            "--spool delivers to the server of the configuration; set server, port, timeout or legacy_2_7_mode there"
+        )
 
 
 def _send(records: Records, monitor: Monitor) -> int:

@@ -269,9 +269,9 @@ def _set_output(config: Config, value: str) -> None:
 
 
 def _set_fold(config: Config, value: str) -> None:
-    config.fold = 0 if value == "no" else _integer(value, "fold")
-    if value != "no" and config.fold < 1:
-        raise ValueError(f"fold {value} is neither a number from 1 on nor no")
+    if value != "no" and not (value.isascii() and value.isdigit() and int(value)):
+        raise ValueError(f"fold '{value}' is neither a number from 1 on nor no")
+    config.fold = 0 if value == "no" else int(value)
 
 
 def _set_max_entries(config: Config, value: str) -> None:
@@ -282,7 +282,7 @@ def _set_max_entries(config: Config, value: str) -> None:
 
 def _set_max_age(config: Config, value: str) -> None:
     number, unit = value[:-1], value[-1:]
-    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and int(number)):
+    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and len(number) < 7 and int(number)):
         raise ValueError(f"max_age '{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s")
     config.max_age_s = int(number) * UNITS_S[unit]
 

@@ -14,22 +14,27 @@ from __future__ import annotations
 
 import time
 
-from .config import Config, load_config
+from .config import load_config
 from .entries import read_waiting
 from .errors import SpoolError, TcpwrapAlertError, VerdictUnknown
+from .files import Uninterrupted
 from .fold import make_parcels
 from .system_log import tell
 from .transports import find_transport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from .config import Config
+    from .entries import Waiting
     from .spool import Spool
 
 FIRST_BATCH = 64
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
-PASS_SIZE = 10000  # queue files that are read, and folded, before the first of them is sent: this bounds the memory
+# What is read, and folded, before the first of it is sent: this bounds the memory.
+PASS_SIZE = 10_000
+PASS_CHARACTERS = 2_000_000
 
 
 def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[int], None] | None = None) -> int:
@@ -40,7 +45,7 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
         TcpwrapAlertError: why the rest still waits; it is on disk, and `queue` shows the same reason.
     """
     batch = _Batch()
-    config = Config("")
+    config = None
     try:
         config = load_config(config_path)
         config.require_server()
@@ -53,19 +58,31 @@ def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[
         raise
 
 
-def _leave_waiting(spool: Spool, config: Config, batch: _Batch, error: TcpwrapAlertError) -> None:
-    """Leave what waits on disk and within its bounds, and note why: in the spool, and how many in `error`."""
+def _leave_waiting(spool: Spool, config: Config | None, batch: _Batch, error: TcpwrapAlertError) -> None:
+    """Leave what waits on disk and within its bounds, and note why: in the spool, and how many in `error`.
+
+    Without a usable configuration nobody knows the bounds.
+    """
     from .bounds import keep_within_bounds
 
     error.deferred = 1
     try:
-        was_too_much = isinstance(error, VerdictUnknown)
-        first_batch = max(batch.size // 2, 1) if was_too_much else spool.last_error().first_batch
+        is_verdict_unknown = isinstance(error, VerdictUnknown)
+        first_batch = max(batch.sent // 2, 1) if is_verdict_unknown else spool.last_error().first_batch
         error.deferred = spool.defer(str(error), first_batch)
-        keep_within_bounds(spool, config)
     except SpoolError as second:
-        if str(second) != str(error):
-            tell(str(second))  # what the caller has to hear is the first
+        _tell_second(second, error)
+    if config:
+        try:
+            keep_within_bounds(spool, config)
+        except SpoolError as second:
+            _tell_second(second, error)
+
+
+def _tell_second(second: SpoolError, error: TcpwrapAlertError) -> None:
+    """Tell syslog what the caller does not hear: it gets the first error."""
+    if str(second) != str(error):
+        tell(str(second))
 
 
 class _Batch:
@@ -77,9 +94,11 @@ class _Batch:
 
     def __init__(self) -> None:
         self.size = FIRST_BATCH
+        self.sent = 0
         self._started = 0.0
 
-    def start(self) -> None:
+    def start(self, count: int) -> None:
+        self.sent = count
         self._started = time.monotonic()
 
     def succeeded(self, config: Config, limit: int) -> None:
@@ -98,19 +117,18 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
         if delivered and names:
             time.sleep(GATHER_S)
             names = [name for name in spool.scan() if name not in faults]
-        for start in range(0, len(names), PASS_SIZE):
-            waiting = read_waiting(spool, names[start : start + PASS_SIZE], faults)
-            parcels = make_parcels(waiting, config, time.time())
+        left = iter(names)
+        while parcels := make_parcels(_next_pass(spool, left, faults), config, time.time()):
             while parcels:
                 count = transport.max_batch(config, [parcel.result for parcel in parcels[: batch.size]])
-                batch.start()
-                timed = [(parcel.result, None if parcel.has_time else parcel.at_s) for parcel in parcels[:count]]
-                transport.deliver(config, timed)
+                sending, parcels = parcels[:count], parcels[count:]
+                batch.start(count)
+                transport.deliver(config, [(p.result, None if p.has_time else p.at_s) for p in sending])
                 # The monitor has them. A failure from here on can only deliver twice, never lose.
                 batch.succeeded(config, transport.MAX_BATCH)
-                sent = [name for parcel in parcels[:count] for name in parcel.names]
-                _remove_delivered(spool, sent, faults)
-                parcels = parcels[count:]
+                sent = [name for parcel in sending for name in parcel.names]
+                with Uninterrupted():
+                    _remove_delivered(spool, sent, faults)
                 delivered += len(sent)
                 if on_delivered:
                     on_delivered(len(sent))
@@ -120,6 +138,18 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     for error in faults.values():
         raise error
     return delivered
+
+
+def _next_pass(spool: Spool, names: Iterator[str], faults: dict[str, SpoolError]) -> list[Waiting]:
+    """Return what the next of `names` hold: so many that memory stays within its bounds."""
+    waiting = []
+    characters = 0
+    for entry, what in read_waiting(spool, names, faults):
+        waiting.append((entry, what))
+        characters += sum(map(len, entry.fields.values()))
+        if len(waiting) >= PASS_SIZE or characters >= PASS_CHARACTERS:
+            break
+    return waiting
 
 
 def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]) -> None:

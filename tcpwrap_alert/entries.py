@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from .spool import Spool
 
+    # An entry that waits, and what it holds.
+    Waiting = tuple[Entry, Denial | CheckResult | Tally]
+
 DENIAL = "denial"
 CHECK_RESULT = "check_result"
 
@@ -43,9 +46,7 @@ def tally_entry(tally: Tally) -> Entry:
     return Entry(tally.kind, {"tally": tally.encode()}, enqueued_at_ns=first_ns)
 
 
-def read_waiting(
-    spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]
-) -> Iterator[tuple[Entry, Denial | CheckResult | Tally]]:
+def read_waiting(spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]) -> Iterator[Waiting]:
     """Yield the entries of the queue files `names` and what they hold, without those that are gone or half written.
 
     Bad files are set aside; what cannot be read, or not be set aside, is noted in `faults`.

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+HINT = "; run this as root or as the owner of the spool"
+HINTS = {"set aside": "; it is another user's directory: remove it"}
+
+
 class NamingFailure:
     """Turn an OSError in the body into a SpoolError: "path: cannot operation: reason".
 
@@ -25,6 +29,7 @@ class NamingFailure:
     """
 
     def __init__(self, operation: str, path: str) -> None:
+        self._operation = operation
         self._what = f"{clean(path)}: cannot {operation}"
 
     def __enter__(self) -> None:
@@ -32,8 +37,22 @@ class NamingFailure:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, OSError) and not isinstance(error, SpoolError):
-            hint = "; run this as root or as the owner of the spool" if error.errno == errno.EACCES else ""
+            hint = HINTS.get(self._operation, HINT) if error.errno == errno.EACCES else ""
             raise SpoolError(f"{self._what}: {error.strerror}{hint}") from error
+
+
+class Uninterrupted:
+    """A context that no order to end (SIGTERM, SIGINT, SIGHUP) cuts in two: it waits for the end of the body."""
+
+    def __enter__(self) -> None:
+        import signal
+
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
 def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
@@ -67,13 +86,6 @@ def try_flock(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def is_same_file(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def make_directory(path: str) -> None:

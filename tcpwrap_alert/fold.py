@@ -13,6 +13,8 @@ network and off people's telephones. Nagios itself would take each.
 
 from __future__ import annotations
 
+import time
+
 from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, cut, format_time
 from .denial import OUTPUT_FIELDS, Denial, fill
 from .tally import DENIALS, Tally
@@ -78,22 +80,29 @@ def make_parcels(
             parcels.append(_tally_parcel(entry, what, config, now_s))
         elif isinstance(what, CheckResult):
             parcels.append(Parcel(what, [entry.name], at_s, False))
+            if (what.host_name, what.service_description) == (config.host_name, config.service_description):
+                # What was denied after somebody said that all is well comes after it.
+                parcels += _folded(by_text, config, now_s)
+                by_text = {}
         else:
             text = what.text(config.output)
             repeats = by_text.setdefault(text if config.fold else entry.name, Repeats(text, at_s))
             repeats.add(1, at_s, at_s)
             repeats.denials.append(what)
             repeats.names.append(entry.name)
-    if config.fold and len(by_text) > config.fold:
-        parcels.append(_summary(by_text.values(), config, now_s))
-    else:
-        parcels += [_parcel(repeats, config, now_s) for repeats in by_text.values()]
+    parcels += _folded(by_text, config, now_s)
     return sorted(parcels, key=lambda parcel: parcel.at_s)
+
+
+def _folded(by_text: dict[str, Repeats], config: Config, now_s: float) -> list[Parcel]:
+    if config.fold and len(by_text) > config.fold:
+        return [_summary(by_text.values(), config, now_s)]
+    return [_parcel(repeats, config, now_s) for repeats in by_text.values()]
 
 
 def make_check_result(entry: Entry, what: Denial | CheckResult | Tally, config: Config) -> CheckResult:
     """Return the check result of one entry by itself, without the time of its delivery."""
-    return make_parcels([(entry, what)], config, entry.enqueued_at_ns / 1e9)[0].result
+    return make_parcels([(entry, what)], config, time.time())[0].result
 
 
 def _parcel(repeats: Repeats, config: Config, now_s: float) -> Parcel:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from .queue_file import Entry
 
+RESIGNING_S = 1.0  # a leader that has let go of `leader` lets go of its lock within this time
 PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # five minutes in all
 
 
@@ -115,15 +116,28 @@ def lead(spool: Spool, config_path: str | None = None) -> None:
         TcpwrapAlertError: why something still waits after five minutes of trying.
     """
     spool.drop_root()
-    while spool.leader.take():
+    while spool.leader.take(RESIGNING_S):
+        known = _names(spool)
+        delivered, failure = 0, None
         try:
             delivered = _drain_with_pauses(spool, config_path)
+        except SpoolError as error:
+            failure = error  # perhaps of one file: it must not cost the last scan
         finally:
             spool.leader.resign()
+        if failure and _names(spool) <= known:
+            raise failure
         if spool.is_empty():
             return
         # Without any delivered a file is still being written; its drop leads if it completes before us.
         time.sleep(GATHER_S if delivered else 1)
+
+
+def _names(spool: Spool) -> set[str]:
+    try:
+        return set(spool.scan())
+    except SpoolError:
+        return set()
 
 
 def _drain_with_pauses(spool: Spool, config_path: str | None) -> int:

@@ -13,7 +13,7 @@ oldest first, by modification time, which is when the entry was enqueued, and th
 Promises, with what keeps them:
 
 P1  A name in new/ is written by exactly one writer (O_EXCL, noclobber) and complete only with its end mark.
-P2  `enqueue` returns only after file and directory are on disk.
+P2  `enqueue` returns only after file and directory are on disk; when it raises, it leaves no file.
 P3  `remove` is for what the transport reported accepted, or what another queue file counts (bounds.py); nothing else
     here deletes a queue file.
 P4  `set_aside` moves one bad file to corrupt/ and leaves all others alone.
@@ -30,7 +30,7 @@ import time
 from .check_result import clean
 from .errors import QueueFileCorrupt, SpoolError
 from .files import NamingFailure, fsync_path, make_directory, read_file, write_all
-from .leader import Leader, SendLock
+from .leader import DirectoryLock, Leader
 from .queue_file import MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
 
 # A file without its end mark may still be in the hands of its writer.
@@ -64,6 +64,9 @@ class Spool:
 
         The time of the file is now, or `entry.enqueued_at_ns` if that is set.
         """
+        data = encode_entry(entry)
+        if len(data) > MAX_QUEUE_FILE_BYTES:
+            raise SpoolError(f"{clean(self.new)}: an entry of {len(data)} bytes is longer than a queue file may be")
         name = f"{time.time_ns()}.{os.getpid()}"
         path = os.path.join(self.new, name)
         with NamingFailure("write", path):
@@ -73,7 +76,7 @@ class Spool:
             # The directory guards the file: whoever may enter the spool is its owner, and must be able to read it.
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
             try:
-                write_all(fd, encode_entry(entry))
+                write_all(fd, data)
                 if entry.enqueued_at_ns:
                     os.utime(fd, ns=(entry.enqueued_at_ns, entry.enqueued_at_ns))
                 os.fsync(fd)
@@ -199,26 +202,36 @@ class Spool:
     def defer(self, reason: str, first_batch: int = 0) -> int:
         """Leave what waits in new/, on disk, note `reason` and `first_batch` for `last_error`; return how many wait.
 
-        Only files younger than the last note are synced: the older ones were synced when that was written.
+        Only files younger than the last note are synced: the older ones were synced when that was written. A file that
+        cannot be synced keeps no other from it; it is the SpoolError at the end.
         """
         synced_until_s = self.last_error().at_s
         scanned_at_s = time.time()
         if synced_until_s > scanned_at_s:
             synced_until_s = 0.0  # the clock was set back
         names = self.scan()
+        failure: SpoolError | None = None
         for name in names:
-            path = os.path.join(self.new, name)
-            with NamingFailure("sync", path):
-                try:
-                    status = os.lstat(path)
-                    if stat.S_ISREG(status.st_mode) and status.st_mtime >= synced_until_s - 1:
-                        fsync_path(path)
-                except FileNotFoundError:
-                    pass
+            try:
+                self._sync(name, synced_until_s - 1)
+            except SpoolError as error:
+                failure = failure or error
         with NamingFailure("sync", self.new):
             fsync_path(self.new)
         self._note(f"{reason}\n{first_batch}\n", scanned_at_s)
+        if failure:
+            raise failure
         return len(names)
+
+    def _sync(self, name: str, since_s: float) -> None:
+        path = os.path.join(self.new, name)
+        with NamingFailure("sync", path):
+            try:
+                status = os.lstat(path)
+                if stat.S_ISREG(status.st_mode) and status.st_mtime >= since_s:
+                    fsync_path(path)
+            except FileNotFoundError:
+                pass
 
     def _note(self, text: str, at_s: float) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -254,9 +267,9 @@ class Spool:
             except FileNotFoundError:
                 pass
 
-    def lock(self, wait_s: float) -> SendLock:
+    def lock(self, wait_s: float) -> DirectoryLock:
         """Return a context that holds the lock for sending; entering it raises SpoolBusy after `wait_s` seconds."""
-        return SendLock(self.path, wait_s)
+        return DirectoryLock(self.path, wait_s)
 
     def drop_root(self) -> None:
         """As root, become the owner of the spool directory for good, without supplementary groups (P10)."""

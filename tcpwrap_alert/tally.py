@@ -2,10 +2,15 @@
 
 A queue file holds it as one field, with a line for each different one: count, first and last time in ns since the
 epoch, and its words, with tabs between. No word can hold a tab: a denial's have no blank at all (denial.py), the names
-of a check result no control character (check_result.py).
+of a check result no control character (check_result.py). Who may write to new/ may forge a tally, so what is read is
+checked.
+
+When there are too many different ones, the rarest are counted together: how many they were is then a lower bound.
 """
 
 from __future__ import annotations
+
+from .queue_file import MAX_QUEUE_FILE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +22,9 @@ WORDS = {DENIALS: 4, CHECK_RESULTS: 1}
 OTHERS = "others"
 
 MAX_DIFFERENT = 10_000
-MAX_CHARACTERS = 1_000_000  # a queue file has at most 1 MiB
+MAX_BYTES = MAX_QUEUE_FILE_BYTES - 1000  # of the field; the file has a few more lines
+MAX_WORD_CHARACTERS = 255
+MAX_DIGITS = 19  # enough for 63 bits, which hold any count and the times of any file system
 
 
 class Tally:
@@ -49,11 +56,14 @@ class Tally:
 
     def encode(self) -> str:
         """Return the text of the field."""
-        while (
-            len(text := "\n".join("\t".join((*map(str, counted), *words)) for words, counted in self)) > MAX_CHARACTERS
-        ):
+        text = self._text()
+        while len(text.encode()) > MAX_BYTES:  # of some hundred different ones at least, as no word is long
             self._lump(len(self._counts) // 2)
+            text = self._text()
         return text
+
+    def _text(self) -> str:
+        return "\n".join("\t".join((*map(str, counted), *words)) for words, counted in self)
 
     def _lump(self, kept: int) -> None:
         """Count all but the `kept` most frequent together; a word in which they differ becomes "others"."""
@@ -69,8 +79,21 @@ def decode_tally(kind: str, text: str) -> Tally:
     """Return the tally in a field's text. Raises ValueError if it is none."""
     tally = Tally(kind)
     for line in text.split("\n"):
-        count, first_ns, last_ns, *words = line.split("\t")
-        if len(words) != WORDS[kind] or int(count) < 1:
+        fields = line.split("\t")
+        count, first_ns, last_ns = map(_number, fields[:3])
+        words = tuple(fields[3:])
+        if count < 1 or len(words) != WORDS[kind] or not all(map(_is_word, words)):
             raise ValueError("a line without a count or its words")
-        tally.add(tuple(words), int(count), int(first_ns), int(last_ns))
+        tally.add(words, count, first_ns, last_ns)
     return tally
+
+
+def _number(text: str) -> int:
+    digits = text[1:] if text.startswith("-") else text
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS):
+        raise ValueError("a line without its three numbers")
+    return int(text)
+
+
+def _is_word(text: str) -> bool:
+    return text.isprintable() and len(text) <= MAX_WORD_CHARACTERS

@@ -7,7 +7,7 @@ import os
 from .check_result import clean, format_time
 from .config import Config, find_spool_dirs, load_config
 from .entries import open_entry
-from .errors import CheckResultError, ConfigError, QueueFileCorrupt
+from .errors import CheckResultError, ConfigError, QueueFileCorrupt, SpoolError
 from .fold import make_check_result
 from .spool import Spool
 
@@ -48,8 +48,14 @@ def list_waiting(config_path: str | None = None) -> Iterator[dict[str, Any]]:
 
 
 def count_waiting(config_path: str | None = None) -> int:
-    """Return how many queue files wait."""
-    return sum(len(Spool(path).scan()) for path in find_spool_dirs(config_path))
+    """Return how many queue files wait, in the spools that can be looked into."""
+    count = 0
+    for path in find_spool_dirs(config_path):
+        try:
+            count += len(Spool(path).scan())
+        except SpoolError:
+            pass  # told by whoever wants to send from it
+    return count
 
 
 def count_set_aside(config_path: str | None = None) -> int:
@@ -70,6 +76,8 @@ def _maybe_row(spool: Spool, name: str, config: Config, failed_at_s: float) -> d
         result = make_check_result(entry, open_entry(entry), config)
     except (QueueFileCorrupt, CheckResultError) as error:
         return {**row, "why": f"{error}; the next replay sets it aside"}
+    except SpoolError as error:
+        return {**row, "why": str(error)}
     since_s = entry.enqueued_at_ns / 1e9
     return {
         **row,

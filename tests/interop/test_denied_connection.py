@@ -163,7 +163,7 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
     assert "Uid:\t65534\t65534\t65534\t65534" in status
     assert "Gid:\t65534\t65534\t65534\t65534" in status
     assert re.search(r"^Groups:\s*$", status, re.MULTILINE)
-    assert descriptors == {"/dev/null", "/var/spool/tcpwrap-alert/leader"}
+    assert descriptors == {"/dev/null", "/var/spool/tcpwrap-alert/new"}
     for path in ("/var/spool/tcpwrap-alert/new/" + name for name in os.listdir("/var/spool/tcpwrap-alert/new")):
         os.unlink(path)
 

@@ -11,9 +11,8 @@ import time
 
 import pytest
 
-from tcpwrap_alert import leader as leader_module
 from tcpwrap_alert.errors import SpoolBusy, SpoolError
-from tcpwrap_alert.leader import Leader, SendLock
+from tcpwrap_alert.leader import DirectoryLock, Leader
 
 # Around the time that a drop has to become a forwarder with the lock, in either direction of the clock.
 YOUNG_S = (0, 8, -8)
@@ -21,9 +20,9 @@ OLD_S = (12, -12, 86_400, 2e9)
 
 CHILD = """
 import os, sys, time
-from tcpwrap_alert.leader import Leader, SendLock
+from tcpwrap_alert.leader import Leader, DirectoryLock
 
-leader, lock = Leader(sys.argv[1]), SendLock(os.path.dirname(sys.argv[1]), 0)
+leader, lock = Leader(sys.argv[1]), DirectoryLock(os.path.dirname(sys.argv[1]), 0)
 
 def take_at(moment):
     while time.monotonic() < moment:
@@ -215,32 +214,6 @@ def meanwhile(monkeypatch):
     return do_before
 
 
-def test_p5_who_locks_a_file_that_was_removed_meanwhile_takes_the_free_place(path, meanwhile):
-    first, second, third = Leader(path), Leader(path), Leader(path)
-    assert first.take()
-    meanwhile(leader_module, "try_flock", first.resign)
-    assert second.take()
-    assert not third.take()
-    second.resign()
-
-
-def test_p5_who_locks_a_file_that_was_replaced_meanwhile_does_not_lead(path, meanwhile):
-    first, second, third = Leader(path), Leader(path), Leader(path)
-    assert first.take()
-    meanwhile(leader_module, "try_flock", lambda: (first.resign(), third.take()))
-    assert not second.take()
-    second.resign()
-    assert third.exists()
-    third.resign()
-
-
-def test_p5_who_finds_the_file_made_meanwhile_does_not_lead(path, meanwhile):
-    first, second = Leader(path), Leader(path)
-    meanwhile(os, "open", lambda: meanwhile(os, "open", first.take))  # before its second call, which makes the file
-    assert not second.take()
-    first.resign()
-
-
 def test_p5_a_stale_file_that_was_taken_over_meanwhile_is_not_removed(path, leave, meanwhile):
     leave(age_s=60)
     first = Leader(path)
@@ -250,29 +223,56 @@ def test_p5_a_stale_file_that_was_taken_over_meanwhile_is_not_removed(path, leav
     first.resign()
 
 
-def test_p5_a_link_in_the_place_of_the_file_is_not_followed(path, tmp_path):
-    os.symlink(tmp_path / "elsewhere", path)
-    with pytest.raises(SpoolError, match=f"^{path}: cannot lead: Too many levels of symbolic links$"):
-        Leader(path).take()
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_p5_a_fifo_in_the_place_of_the_file_holds_nobody(path):
-    os.mkfifo(path)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("elsewhere", path)], ids=["FIFO", "link"])
+def test_p5_what_is_no_file_in_the_place_of_the_file_holds_nobody_and_is_not_followed(path, spool_dir, make):
+    make(path)
     leader = Leader(path)
     assert leader.take()
     assert not Leader(path).take()
     leader.resign()
     assert not leader.exists()
+    assert sorted(os.listdir(spool_dir)) == ["new"]
 
 
-@pytest.mark.parametrize(
-    ("where", "reason"), [("none/leader", "No such file or directory"), ("file/x", "Not a directory")]
-)
+def test_p5_a_directory_in_the_place_of_the_file_is_told_and_leaves_no_lock(path):
+    os.mkdir(path)
+    for _ in range(2):
+        leader = Leader(path)
+        assert leader.take()
+        with pytest.raises(SpoolError, match=f"^{path}: cannot remove: Is a directory"):
+            leader.resign()
+
+
+def test_p5_who_waits_leads_as_soon_as_the_one_before_has_resigned(path, start_child):
+    child = start_child()
+    assert child.do("leader.take()")
+    threading.Timer(0.2, child.do, ("leader.resign()",)).start()
+    assert Leader(path).take(20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_p5_a_member_of_the_spools_group_can_take_neither_lock(path, spool_dir):
+    """As README installs it: the group may add to new/, and no more."""
+    os.chown(spool_dir, 0, 65533)
+    os.chown(spool_dir / "new", 0, 65533)
+    spool_dir.chmod(0o710)
+    (spool_dir / "new").chmod(0o1730)
+    for directory in spool_dir.parents:
+        if directory.stat().st_uid == 0 and not directory.stat().st_mode & 0o001:
+            directory.chmod(directory.stat().st_mode | 0o011)
+    program = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
+    for directory in (spool_dir, spool_dir / "new"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, directory], user=65534, group=65533, extra_groups=[], capture_output=True
+        )
+        assert b"PermissionError" in done.stderr
+
+
+@pytest.mark.parametrize(("where", "reason"), [("none", "No such file or directory"), ("file", "Not a directory")])
 def test_without_a_spool_nobody_leads_and_the_reason_is_told(tmp_path, where, reason):
     (tmp_path / "file").touch()
-    with pytest.raises(SpoolError, match=f"^{tmp_path}/{where}: cannot lead: {reason}$"):
-        Leader(str(tmp_path / where)).take()
+    with pytest.raises(SpoolError, match=f"^{tmp_path}/{where}/new: cannot lock: {reason}$"):
+        Leader(str(tmp_path / where / "leader")).take()
 
 
 @pytest.mark.parametrize("age_s", YOUNG_S)
@@ -313,8 +313,8 @@ def test_without_a_file_there_is_nothing_stale(path, tmp_path):
 
 def test_p5_the_lock_for_sending_is_held_by_one(spool_dir, start_child):
     child = start_child()
-    with SendLock(str(spool_dir), 0):
-        assert child.do("type(lock).__name__") == "SendLock"
+    with DirectoryLock(str(spool_dir), 0):
+        assert child.do("type(lock).__name__") == "DirectoryLock"
         child.start("lock.__enter__()")
         child.process.wait(30)
     assert child.process.returncode != 0
@@ -325,7 +325,7 @@ def test_p5_who_finds_it_taken_waits_so_long_and_is_told(spool_dir, start_child,
     start_child().do("lock.__enter__()")
     started = time.monotonic()
     with pytest.raises(SpoolBusy, match=f"^{spool_dir}: another process has been sending for {wait_s:g} s$"):
-        SendLock(str(spool_dir), wait_s).__enter__()
+        DirectoryLock(str(spool_dir), wait_s).__enter__()
     assert wait_s <= time.monotonic() - started < wait_s + 5
 
 
@@ -334,15 +334,15 @@ def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(spool_dir, s
     child.do("lock.__enter__()")
     started = time.monotonic()
     threading.Timer(0.1, child.process.kill).start()
-    with SendLock(str(spool_dir), 30):
+    with DirectoryLock(str(spool_dir), 30):
         assert time.monotonic() - started < 20
 
 
 def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(spool_dir, start_child):
     child = start_child()
-    with SendLock(str(spool_dir), 0):
+    with DirectoryLock(str(spool_dir), 0):
         pass
-    with pytest.raises(KeyError), SendLock(str(spool_dir), 0):
+    with pytest.raises(KeyError), DirectoryLock(str(spool_dir), 0):
         raise KeyError
     assert child.do("lock.__enter__()") is None
 
@@ -350,7 +350,7 @@ def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(spool_dir, 
 def test_p5_no_descriptor_is_left_behind(path, spool_dir):
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with SendLock(str(spool_dir), 0), pytest.raises(SpoolBusy), SendLock(str(spool_dir), 0):
+        with DirectoryLock(str(spool_dir), 0), pytest.raises(SpoolBusy), DirectoryLock(str(spool_dir), 0):
             pass
         leader = Leader(path)
         assert leader.take()
@@ -362,14 +362,14 @@ def test_p5_no_descriptor_is_left_behind(path, spool_dir):
 def test_p5_sending_needs_no_file_of_its_own_and_nobody_who_leads(path, spool_dir, start_child):
     assert start_child().do("leader.take()")
     before = os.listdir(spool_dir)
-    with SendLock(str(spool_dir), 0):
+    with DirectoryLock(str(spool_dir), 0):
         assert os.listdir(spool_dir) == before
 
 
 def test_p5_a_spool_that_is_a_link_to_a_directory_has_the_same_lock(spool_dir, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(spool_dir)
-    with SendLock(str(spool_dir), 0), pytest.raises(SpoolBusy), SendLock(str(link), 0):
+    with DirectoryLock(str(spool_dir), 0), pytest.raises(SpoolBusy), DirectoryLock(str(link), 0):
         pass
 
 
@@ -377,5 +377,5 @@ def test_p5_a_spool_that_is_a_link_to_a_directory_has_the_same_lock(spool_dir, t
 def test_without_a_spool_there_is_no_lock_and_the_reason_is_told(tmp_path, name, reason):
     (tmp_path / "file").touch()
     path = str(tmp_path / name)
-    with pytest.raises(SpoolError, match=f"^{path}: cannot lock: {reason}$"), SendLock(path, 0):
+    with pytest.raises(SpoolError, match=f"^{path}: cannot lock: {reason}$"), DirectoryLock(path, 0):
         pass

@@ -114,6 +114,14 @@ def test_the_old_layout_is_switched_on_as_the_stock_file_proposes(load, value, i
     )
 
 
+def test_an_absolute_path_is_a_command_file_and_the_last_server_counts(load):
+    config = load("server=nagios.example\nserver=/var/lib/nagios4/rw/nagios.cmd")
+    config.require_server()
+    assert config.command_file == config.destination == "/var/lib/nagios4/rw/nagios.cmd"
+    config = load("server=/var/lib/nagios4/rw/nagios.cmd\nserver=nagios.example")
+    assert (config.command_file, config.destination) == ("", "nagios.example:5667")
+
+
 @pytest.mark.parametrize(("value", "is_on"), [("true", True), ("1", True), ("no", False)])
 def test_newlines_are_escaped_when_the_file_says_so(load, value, is_on):
     assert load(f"escape_newlines={value}").monitor.escape_newlines is is_on
@@ -259,7 +267,7 @@ BAD_LINES = [
     ("server=a b\rc\x0bd\u2028e", f"server 'a b c d e' {NO_SERVER}"),
     ("server=-x", f"server '-x' {NO_SERVER}"),
     ("server=-x:5667", f"server '-x:5667' {NO_SERVER}"),
-    ("server=/path", f"server '/path' {NO_SERVER}"),
+    ("server=/path\0", f"server '/path?' {NO_SERVER}"),
     ("server=nsca://h/path", f"server 'nsca://h/path' {NO_SERVER}"),
     ("server=nsca://", f"server 'nsca://' {NO_SERVER}"),
     ("server=a,b", f"server 'a,b' {NO_SERVER}"),
