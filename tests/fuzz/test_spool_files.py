@@ -17,6 +17,16 @@ CHECK_RESULT = (
     b"tcpwrap-alert 1 check_result\0\n"
     b"host_name=h\0\nservice_description=s\0\nreturn_code=2\0\nplugin_output=o\0\nend\0\n"
 )
+TALLY = b"tcpwrap-alert 1 denials\0\ntally=3\t1000\t2000\tsshd\tc\ta\tu\n1\t1\t2\tsshd\td\ta\tu\0\nend\0\n"
+COUNTED = b"tcpwrap-alert 1 check_results\0\ntally=3\t1000\t2000\th;s;0\0\nend\0\n"
+NUMBER = st.integers() | st.sampled_from([10**400, 9 * 10**18, -(10**19), 2**63])
+
+
+def tally_of(lines):
+    text = b"\n".join(b"%s\t%s\t%s\t%s" % (*(str(n).encode() for n in numbers), words) for numbers, words in lines)
+    return b"tcpwrap-alert 1 denials\0\ntally=" + text + b"\0\nend\0\n"
+
+
 FIELD = st.sampled_from([b"client", b"host_name", b"return_code", b"plugin_output", b"self", b"", b"\xff"])
 
 
@@ -24,11 +34,13 @@ def with_field(data, key, value):
     return data.replace(b"\0\nend\0\n", b"\0\n" + key + b"=" + value + b"\0\nend\0\n")
 
 
-VALID = st.sampled_from([DENIAL, CHECK_RESULT])
+VALID = st.sampled_from([DENIAL, CHECK_RESULT, TALLY, COUNTED])
+WORDS = st.sampled_from([b"d\tc\ta\tu", b"d\tc", b"x" * 1_020_000 + b"\t\t\t", b"\xff\t;\t|\t\x1b[31m"])
 BYTES = st.one_of(
     st.binary(max_size=200),
     st.binary(max_size=200).map(lambda data: b"tcpwrap-alert 1 " + data + b"\0\nend\0\n"),
     st.builds(edited, VALID, EDITS),
+    st.lists(st.tuples(st.tuples(NUMBER, NUMBER, NUMBER), WORDS), max_size=3).map(tally_of),
     st.builds(with_field, VALID, FIELD, st.binary(max_size=50) | st.sampled_from([b"9" * 5000, b"x" * (1 << 20)])),
 )
 SPECIAL = [

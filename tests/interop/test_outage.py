@@ -500,6 +500,47 @@ def test_p10_started_as_root_the_owner_of_the_spool_opens_the_socket(spool_of_an
     assert re.search(r"^Groups:\s*$", status, re.MULTILINE)
 
 
+def test_p2_what_a_member_of_the_spools_group_submits_is_delivered_once(daemon, run, spool_of_another):
+    """It may write to new/, but not open it to sync it: what it cannot keep for sure it sends directly."""
+    os.chmod("/var/spool/tcpwrap-alert", 0o710)
+    os.chmod("/var/spool/tcpwrap-alert/new", 0o1730)
+    os.chmod(os.environ["TCPWRAP_ALERT_CONFIG"], 0o640)
+    os.chown(os.environ["TCPWRAP_ALERT_CONFIG"], 0, 65534)
+    member = {"user": 1, "group": 1, "extra_groups": [65534]}
+    assert run("submit_check_result", "h", "s", "0", "o", **member).returncode == 0
+    daemon.stop()
+    assert run("submit_check_result", "h", "lost", "0", "o", **member).returncode == 74
+    daemon.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert daemon.results() == ["h;s;0;o"]
+
+
+def test_a_file_that_cannot_be_read_is_shown_and_costs_no_other_its_last_scan(daemon, run, spool_of_another):
+    bad = Path("/var/spool/tcpwrap-alert/new/bad")
+    bad.write_bytes(b"whatever")
+    bad.chmod(0)
+    drop_all(CLIENTS[:2])
+    assert sorted(daemon.wait_for_results(2)) == denied(CLIENTS[:2])
+    (row,) = waiting(run)
+    assert "new/bad: cannot read: Permission denied" in row["why"]
+    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
+    drop_all(CLIENTS[2:3])
+    assert daemon.wait_for_results(3)[2:] == denied(CLIENTS[2:3])
+
+
+def test_an_order_to_end_does_not_come_between_delivery_and_removal(daemon, spool_dir):
+    (spool_dir / "leader").touch()
+    data = encode_entry(Entry("denial", {"client": "c", "daemon": "sshd", "address": "a", "user": "u"}))
+    for number in range(5000):
+        (spool_dir / "new" / f"{number}.0").write_bytes(data)
+    process = subprocess.Popen(["tcpwrap-alert", "replay"], stderr=subprocess.DEVNULL)
+    wait_for(lambda: len(os.listdir(spool_dir / "new")) < 5000, "nothing is removed")
+    process.terminate()
+    process.wait(20)
+    assert os.listdir(spool_dir / "new") == []
+    assert count_denials(daemon.results()) == 5000
+
+
 def test_queue_shows_hostile_names_of_queue_files_harmless(run, daemon, spool_dir):
     (spool_dir / "new" / "\x1b[31mred\n").mkdir()
     shown = run("tcpwrap-alert", "queue").stdout

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nsca_daemon import wait_for
 
+from tcpwrap_alert import files
+from tcpwrap_alert import spool as spool_module
 from tcpwrap_alert.bounds import keep_within_bounds
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.drain import drain
 from tcpwrap_alert.entries import check_result_entry, denial_entry, read_waiting
-from tcpwrap_alert.errors import SpoolError
+from tcpwrap_alert.errors import ConfigError, ConnectError, SpoolError
 from tcpwrap_alert.fold import make_parcels
 from tcpwrap_alert.queue_file import MAX_QUEUE_FILE_BYTES
 from tcpwrap_alert.spool import Spool
@@ -92,6 +95,34 @@ def test_what_is_older_than_max_age_is_counted_in_one(spool):
         r"Denied sshd-a \(5 times, \d{4}-\d\d-\d\d .* to .*\)\|denied=5 clients=1\nDenied sshd-a: 5", tally
     )
     assert young == "Denied sshd-young"
+
+
+def test_p4_a_file_that_cannot_be_read_keeps_neither_the_note_nor_the_bounds_from_being_made(
+    spool, monkeypatch, write_config
+):
+    deny(spool, *["a"] * 30)
+    bad = spool.scan()[-1]
+    really_sync = files.fsync_path
+
+    def sync(path):
+        if path.endswith(bad):
+            raise PermissionError(13, "Permission denied")
+        really_sync(path)
+
+    monkeypatch.setattr(spool_module, "fsync_path", sync)
+    config_path = write_config(server="127.0.0.1:1", max_entries=10)
+    with pytest.raises(ConnectError):
+        drain(spool, str(config_path))
+    assert "connection refused" in spool.last_error().reason
+    assert len(spool.scan()) == 10
+
+
+def test_without_a_usable_configuration_nothing_is_counted_together(spool, write_config):
+    deny(spool, "a", "b", age_s=8 * DAY_S)
+    before = spool.scan()
+    with pytest.raises(ConfigError):
+        drain(spool, str(write_config(server="127.0.0.1:1", max_age="365d", pasword="typo")))
+    assert spool.scan() == before
 
 
 def test_one_that_is_too_old_stays_as_it_is(spool):
@@ -186,14 +217,15 @@ def test_p4_a_bad_file_among_the_oldest_is_set_aside(spool, spool_dir):
     assert counted(outputs(spool)) == 2
 
 
-@pytest.mark.parametrize(("different", "width", "kept"), [(9000, 20, 9000), (25_000, 20, 5000), (5000, 255, 400)])
-def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(different, width, kept):
+@pytest.mark.parametrize("filler", ["x", "\u8fd9"])
+@pytest.mark.parametrize(("different", "width", "kept"), [(5000, 10, 5000), (25_000, 10, 5000), (5000, 255, 200)])
+def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(different, width, kept, filler):
     tally = Tally(DENIALS)
     tally.add(("sshd", "often", "a", "u"), 7, 3, 4)
     for number in range(different):
-        tally.add(("sshd", *(f"{number}{word}".ljust(width, "x") for word in "cau")), 1, 1, 2**62)
+        tally.add(("sshd", *(f"{number}{word}".ljust(width, filler) for word in "cau")), 1, 1, 2**62)
     text = tally.encode()
-    assert len(text) < MAX_QUEUE_FILE_BYTES - 1000
+    assert len(text.encode()) < MAX_QUEUE_FILE_BYTES - 100
     counts = dict(decode_tally(DENIALS, text))
     assert sum(count for count, _, _ in counts.values()) == different + 7
     assert kept <= len(counts) <= MAX_DIFFERENT
@@ -201,8 +233,17 @@ def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(different, wi
     assert (("sshd", "others", "others", "others") in counts) == (different > kept)
 
 
+WORDS = "\ta\tb\tc\td"
+ENORMOUS = "1" + "0" * 400
+
+
 @pytest.mark.parametrize(
-    "text", ["", "1\t2\t3", "1\t2\t3\ta", "x\t2\t3\ta\tb\tc\td", "0\t2\t3\ta\tb\tc\td", "1\t2\t3\ta\tb\tc\td\n"]
+    "text",
+    [
+        *("", "1\t2\t3", "1\t2\t3\ta", f"x\t2\t3{WORDS}", f"0\t2\t3{WORDS}", f"-1\t2\t3{WORDS}", f"1\t2\t3{WORDS}\n"),
+        *(f"{ENORMOUS}\t2\t3{WORDS}", f"1\t{ENORMOUS}\t3{WORDS}", f"1\t2\t-{ENORMOUS}{WORDS}", f"1\t2\t\u0663{WORDS}"),
+        *(f"1\t2\t3{WORDS}{'x' * 256}", f"1\t2\t3\x1b{WORDS}", "1\t2\t3\ta\tb\tc\td\x07", "1\t2\t3\ta\tb\tc\t\udcff"),
+    ],
 )
 def test_a_text_that_is_no_tally_is_none(text):
     with pytest.raises(ValueError, match=r"."):

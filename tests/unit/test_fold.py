@@ -44,6 +44,17 @@ def test_only_what_was_folded_tells_its_times_itself():
     assert [parcel.has_time for parcel in make_parcels(waiting, config_of(), NOON_S)] == [False, True]
 
 
+def test_what_was_denied_after_an_all_clear_comes_after_it():
+    all_clear = (
+        Entry("check_result", {}, "ack", int((NOON_S + 10) * 1e9)),
+        CheckResult("firestorm", "TCP Wrappers", 0, "ok"),
+    )
+    other = (Entry("check_result", {}, "other", int((NOON_S + 21) * 1e9)), CheckResult("firestorm", "Disk", 0, "full"))
+    waiting = [*denied("c", "c"), all_clear, *denied("c", at_s=NOON_S + 20), other, *denied("c", at_s=NOON_S + 22)]
+    assert [text.split(" (")[0] for text in outputs(waiting)] == ["Denied sshd-c", "ok", "Denied sshd-c", "full"]
+    assert counted(make_parcels(waiting, config_of(), NOON_S)) == 4 + 2  # the two check results are counted as one each
+
+
 def test_equal_denials_are_one_with_their_number_and_span():
     expected = "Denied sshd-203.0.113.7 (57 times, 12:00:00 to 12:00:56)|denied=57 clients=1"
     assert outputs(denied(*["203.0.113.7"] * 57)) == [expected]
