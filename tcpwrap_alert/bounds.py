@@ -83,7 +83,7 @@ def _too_much(spool: Spool, config: Config) -> Iterator[Waiting]:
 
 
 def _replace(spool: Spool, folding: _Folding) -> None:
-    with Uninterrupted():
+    with Uninterrupted(1 + len(folding.names)):
         spool.enqueue(tally_entry(folding.tally))
         for name in folding.names:
             spool.remove(name)

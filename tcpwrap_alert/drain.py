@@ -127,7 +127,7 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
                 # The monitor has them. A failure from here on can only deliver twice, never lose.
                 batch.succeeded(config, transport.MAX_BATCH)
                 sent = [name for parcel in sending for name in parcel.names]
-                with Uninterrupted():
+                with Uninterrupted(len(sent)):
                     _remove_delivered(spool, sent, faults)
                 delivered += len(sent)
                 if on_delivered:

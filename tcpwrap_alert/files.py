@@ -42,17 +42,25 @@ class NamingFailure:
 
 
 class Uninterrupted:
-    """A context that no order to end (SIGTERM, SIGINT, SIGHUP) cuts in two: it waits for the end of the body."""
+    """A context that no order to end (SIGTERM, SIGINT, SIGHUP) cuts in two: it waits for the end of the body.
+
+    A body of one step cannot be cut: nothing is done then, and a module less is loaded.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
 
     def __enter__(self) -> None:
-        import signal
+        if self._steps > 1:
+            import signal
 
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
     def __exit__(self, *_: object) -> None:
-        import signal
+        if self._steps > 1:
+            import signal
 
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
 def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
