@@ -143,7 +143,7 @@ def storm() -> Subject:
         Row("lost or counted twice", lost, "", 0),
         Row("connections to nsca --daemon", max(connections["daemon"]), "", 20),
         Row("connections to nsca --single", max(connections["single"]), "", 20),
-        Row("processes of ours at once", max(processes), "", 25),
+        Row("processes of ours at once, sampled each 10 ms", max(processes), "", 25),
     ]
     return Subject(f"a storm of {STORM} denials, {AT_A_TIME} at a time, to the real nsca daemon", rows, usages)
 
