@@ -427,7 +427,7 @@ def test_spool_and_nothing_to_send(send, daemon, spool_dir):
 def test_spool_with_another_monitor_than_the_configurations(send, daemon, spool_dir, arguments):
     done = send("--spool", *arguments.split())
     assert (done.returncode, done.stdout) == (3, "")
-    assert one_line(done.stderr).startswith("tcpwrap-alert: --spool delivers by the configuration; set host, port,")
+    assert one_line(done.stderr).startswith("tcpwrap-alert: --spool delivers to the server of the configuration; set")
     assert os.listdir(spool_dir / "new") == []
 
 
