@@ -142,6 +142,14 @@ def find_spool_dirs(config_path: str | None = None) -> list[str]:
     return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
 
 
+def parse_age(value: str) -> int:
+    """Return the seconds of a time like 7d, 12h, 30m or 90s. Raises ValueError for anything else."""
+    number, unit = value[:-1], value[-1:]
+    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and len(number) < 7 and int(number)):
+        raise ValueError(f"'{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s")
+    return int(number) * UNITS_S[unit]
+
+
 def set_server(config: Config, value: str) -> None:
     """Set the monitor to a name or an address, either with or without a port, the same as a URL, nsca://name:port, or
     to the absolute path of a command file.
@@ -281,10 +289,10 @@ def _set_max_entries(config: Config, value: str) -> None:
 
 
 def _set_max_age(config: Config, value: str) -> None:
-    number, unit = value[:-1], value[-1:]
-    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and len(number) < 7 and int(number)):
-        raise ValueError(f"max_age '{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s")
-    config.max_age_s = int(number) * UNITS_S[unit]
+    try:
+        config.max_age_s = parse_age(value)
+    except ValueError as error:
+        raise ValueError(f"max_age {error}") from None
 
 
 def _check_spool_dir(_: Config, value: str) -> None:

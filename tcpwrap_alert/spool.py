@@ -107,6 +107,15 @@ class Spool:
         found.sort()
         return [name for _, _, name in found]
 
+    def enqueued_at_s(self, name: str) -> float:
+        """Return when new/`name` was enqueued, in seconds since the epoch; now, if it is gone."""
+        path = os.path.join(self.new, name)
+        with NamingFailure("look at", path):
+            try:
+                return os.lstat(path).st_mtime
+            except FileNotFoundError:
+                return time.time()
+
     def is_empty(self) -> bool:
         """Say whether nothing waits, without reading more than one name."""
         with NamingFailure("scan", self.new):

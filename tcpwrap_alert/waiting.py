@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from .check_result import clean, format_time
 from .config import Config, find_spool_dirs, load_config
@@ -56,6 +57,25 @@ def count_waiting(config_path: str | None = None) -> int:
         except SpoolError:
             pass  # told by whoever wants to send from it
     return count
+
+
+def measure_spools(config_path: str | None = None) -> tuple[int, int, str]:
+    """Return how many queue files wait, for how many seconds the oldest has, and why the last delivery failed.
+
+    Raises:
+        SpoolError: a spool cannot be read.
+    """
+    count = oldest_s = 0
+    why = ""
+    for path in find_spool_dirs(config_path):
+        spool = Spool(path)
+        spool.drop_root()
+        names = spool.scan()
+        count += len(names)
+        age_s = max(0, int(time.time() - spool.enqueued_at_s(names[0]))) if names else -1
+        if age_s >= oldest_s:
+            oldest_s, why = age_s, spool.last_error().reason or NOT_TRIED
+    return count, oldest_s, why
 
 
 def count_set_aside(config_path: str | None = None) -> int:

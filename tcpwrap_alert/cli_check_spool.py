@@ -1,0 +1,66 @@
+"""The command `tcpwrap-alert check-spool`: a Nagios plugin for the spool (Nagios Plugins Development Guidelines)."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from .check_result import SERVICE_STATES, clean
+from .cli_options import config_option
+from .config import parse_age
+from .errors import SpoolError
+from .waiting import measure_spools
+
+OK, WARNING, CRITICAL, UNKNOWN = range(4)
+
+
+class Unknown(click.ClickException):
+    """The plugin was not called as it should be."""
+
+    exit_code = UNKNOWN
+
+
+class PluginCommand(click.Command):
+    """A command whose usage errors are the state UNKNOWN, as a plugin's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise Unknown(error.format_message()) from error
+
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    try:
+        return parse_age(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command("check-spool", cls=PluginCommand)
+@click.option("-w", "--warning", "warning_s", callback=_seconds, default="5m", show_default=True, metavar="AGE")
+@click.option("-c", "--critical", "critical_s", callback=_seconds, default="1h", show_default=True, metavar="AGE")
+@config_option()
+def check_spool(warning_s: int, critical_s: int, config_path: str | None) -> None:
+    """Be a Nagios plugin: how long the oldest has waited.
+
+    WARNING or CRITICAL if the oldest alert or check result in the spool has waited for so long (90s, 5m, 12h, 7d);
+    UNKNOWN if the spool cannot be read. Run it as the spool's owner.
+
+    Example: tcpwrap-alert check-spool -w 5m -c 1h
+    """
+    try:
+        count, oldest_s, why = measure_spools(config_path)
+    except SpoolError as error:
+        _end(UNKNOWN, str(error))
+    state = CRITICAL if oldest_s >= critical_s else WARNING if oldest_s >= warning_s else OK
+    what = f"{count} waiting, the oldest for {oldest_s} s: {why}" if count else "nothing waits"
+    _end(state, what, f"entries={count};;;0 oldest={oldest_s}s;{warning_s};{critical_s};0")
+
+
+def _end(state: int, text: str, performance_data: str = "") -> NoReturn:
+    text = clean(text).replace("|", "/")
+    click.echo(f"SPOOL {SERVICE_STATES[state]} - {text}" + (f" | {performance_data}" if performance_data else ""))
+    click.get_current_context().exit(state)
