@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from measure import Row, Subject
 
-WIDTH, LEFT, LINE, BAR = 900, 470, 22, 12
+WIDTH, LEFT, LINE, BAR = 960, 470, 22, 12
 SCALE = 220  # pixels from nothing to the aim
 LONGEST = 1.35
 # Middle tones, which are readable on white and on black.
