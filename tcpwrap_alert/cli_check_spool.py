@@ -7,29 +7,12 @@ from typing import NoReturn
 import click
 
 from .check_result import SERVICE_STATES, clean
-from .cli_options import config_option
+from .cli_options import StrictCommand, config_option
 from .config import parse_age
 from .errors import SpoolError
 from .waiting import measure_spools
 
 OK, WARNING, CRITICAL, UNKNOWN = range(4)
-
-
-class Unknown(click.ClickException):
-    """The plugin was not called as it should be."""
-
-    exit_code = UNKNOWN
-
-
-class PluginCommand(click.Command):
-    """A command whose usage errors are the state UNKNOWN, as a plugin's."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise Unknown(error.format_message()) from error
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -39,7 +22,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
         raise click.BadParameter(str(error)) from error
 
 
-@click.command("check-spool", cls=PluginCommand)
+@click.command("check-spool", cls=StrictCommand)
 @click.option("-w", "--warning", "warning_s", callback=_seconds, default="5m", show_default=True, metavar="AGE")
 @click.option("-c", "--critical", "critical_s", callback=_seconds, default="1h", show_default=True, metavar="AGE")
 @config_option()

@@ -1,4 +1,4 @@
-"""What commands share: a line on stderr, the option that names the configuration, and the warning about it."""
+"""What commands share: lines on stderr, the option that names the configuration, and the exit status 3."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ import click
 
 from .check_result import clean
 from .config import CONFIG_SEARCH, config_warning
+
+
+class BadInput(click.ClickException):
+    """The command line or the standard input is not as it should be, said as C send_nsca and Nagios plugins do."""
+
+    exit_code = 3
+
+
+class StrictCommand(click.Command):
+    """A command whose usage errors are BadInput."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise BadInput(error.format_message()) from error
 
 
 def config_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

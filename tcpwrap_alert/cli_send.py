@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .cli_options import config_option, say, warn
+from .cli_options import BadInput, StrictCommand, config_option, say, warn
 from .config import load_config, set_server
 from .errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, UsageError
 from .nsca.client import Connection
@@ -26,23 +26,6 @@ class NotSent(click.ClickException):
     exit_code = 2
 
 
-class BadInput(click.ClickException):
-    """The command line or the standard input is not as it should be."""
-
-    exit_code = 3
-
-
-class SendCommand(click.Command):
-    """A command whose usage errors have the C client's exit status."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise BadInput(error.format_message()) from error
-
-
 def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
     """Return the byte that an option names, by itself or as 0x09."""
     if value is None:
@@ -56,7 +39,7 @@ def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return byte
 
 
-@click.command(cls=SendCommand)
+@click.command(cls=StrictCommand)
 @click.argument("host", required=False)
 @click.option("-H", "host_option", metavar="HOST", help="The daemon, if it is not the configuration's server.")
 @click.option("-p", "port", type=click.IntRange(1, 65535), help="The daemon's port.")
