@@ -128,7 +128,7 @@ def test_a_forwarder_that_is_stopped_as_it_starts_is_replaced(run, received, spo
     fired = [f"203.0.113.{number}" for number in range(3)]
     put(spool_dir, fired)
     (spool_dir / "leader").touch()
-    forwarder = stop_forwarder("setsid")  # before it locks `leader`
+    forwarder = stop_forwarder("setsid")  # before it takes its lock
     age(spool_dir / "leader")
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert is_done(spool_dir)

@@ -30,6 +30,21 @@ def feed(fd, data, piece):
     os.close(fd)
 
 
+@contextlib.contextmanager
+def standard_input(data, piece):
+    """Let the standard input of `send` be `data`, which comes in pieces."""
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=feed, args=(writing, data, max(piece, len(data) // 2000)))
+    thread.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tcpwrap_alert.cli_send.STDIN", reading)
+        try:
+            yield
+        finally:
+            os.close(reading)
+            thread.join()
+
+
 @given(
     garbage=st.lists(GARBAGE, min_size=1, max_size=6),
     end_and_flags=ENDS,
@@ -43,16 +58,9 @@ def test_good_records_around_any_garbage_arrive_once(garbage, end_and_flags, del
     goods = [delimiter.join([b"neighbour%d" % number, b"s", b"1", b"fine"]) for number in range(len(garbage))]
     parts = [part for good, bad in zip(goods, garbage) for part in (good, bad.replace(end, b""))]
     data = end.join(parts) + end
-    reading, writing = os.pipe()
-    thread = threading.Thread(target=feed, args=(writing, data, max(piece, len(data) // 2000)))
-    thread.start()
-    with monitored_place() as (place, packets), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tcpwrap_alert.cli_send.STDIN", reading)
-        try:
+    with monitored_place() as (place, packets):
+        with standard_input(data, piece):
             done = call("tcpwrap-alert", "send", *flags, "-d", delimiter.decode(), *["--spool"] * is_spooled)
-        finally:
-            os.close(reading)
-            thread.join()
         assert place.waiting() == []
     faults = done.stderr.splitlines()
     assert all(line.isprintable() and line.endswith("; not sent") for line in faults)
@@ -65,15 +73,7 @@ def test_good_records_around_any_garbage_arrive_once(garbage, end_and_flags, del
 @given(data=st.lists(GARBAGE, max_size=4).map(b"".join), piece=st.sampled_from([1, 13, 65536]))
 @examples(60)
 def test_any_bytes_are_sent_or_told(data, piece):
-    reading, writing = os.pipe()
-    thread = threading.Thread(target=feed, args=(writing, data, max(piece, len(data) // 2000)))
-    thread.start()
-    with monitored_place() as (_, packets), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tcpwrap_alert.cli_send.STDIN", reading)
-        try:
-            done = call("tcpwrap-alert", "send")
-        finally:
-            os.close(reading)
-            thread.join()
+    with monitored_place() as (_, packets), standard_input(data, piece):
+        done = call("tcpwrap-alert", "send")
     assert all(line.isprintable() for line in done.stderr.splitlines())
     assert done.status == (3 if done.stderr else 0 if packets else 2)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 
+import namespaces
 import pytest
 
 from tcpwrap_alert.errors import SpoolBusy, SpoolError
@@ -250,22 +251,29 @@ def test_p5_who_waits_leads_as_soon_as_the_one_before_has_resigned(path, start_c
     assert Leader(path).take(20)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-def test_p5_a_member_of_the_spools_group_can_take_neither_lock(path, spool_dir):
-    """As README installs it: the group may add to new/, and no more."""
-    os.chown(spool_dir, 0, 65533)
-    os.chown(spool_dir / "new", 0, 65533)
-    spool_dir.chmod(0o710)
-    (spool_dir / "new").chmod(0o1730)
-    for directory in spool_dir.parents:
-        if directory.stat().st_uid == 0 and not directory.stat().st_mode & 0o001:
-            directory.chmod(directory.stat().st_mode | 0o011)
-    program = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
-    for directory in (spool_dir, spool_dir / "new"):
-        done = subprocess.run(
-            [sys.executable, "-c", program, directory], user=65534, group=65533, extra_groups=[], capture_output=True
-        )
-        assert b"PermissionError" in done.stderr
+@pytest.fixture
+def installed(isolated):
+    """A spool as README installs it, where others can reach it: the group may add to new/, and no more."""
+    namespaces.mount_tmpfs("/var/spool")
+    directories = ("/var/spool/tcpwrap-alert", "/var/spool/tcpwrap-alert/new")
+    for directory, mode in zip(directories, (0o710, 0o1730)):
+        os.mkdir(directory)
+        os.chown(directory, 0, 65533)
+        os.chmod(directory, mode)
+    yield directories
+    namespaces.unbind("/var/spool")
+
+
+LOCK = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
+
+
+def test_p5_a_member_of_the_spools_group_can_take_neither_lock(installed):
+    for directory in installed:
+        argv = [sys.executable, "-c", LOCK, directory]
+        refused = subprocess.run(argv, user=65534, group=65533, extra_groups=[], capture_output=True, check=False)
+        assert b"PermissionError" in refused.stderr
+        os.chmod(directory, 0o750)  # with which he could
+        subprocess.run(argv, user=65534, group=65533, extra_groups=[], check=True)
 
 
 @pytest.mark.parametrize(("where", "reason"), [("none", "No such file or directory"), ("file", "Not a directory")])
