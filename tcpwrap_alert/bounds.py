@@ -1,8 +1,8 @@
 """How many entries may wait, and how long: beyond that the oldest become one counting entry, and nothing is lost.
 
-Whoever could not deliver calls this. Queue files beyond `max_entries`, or older than `max_age`, become a tally
-(tally.py), one of the denials and one of the check results among them, which takes in the one that is there already.
-Syslog is told when the first is made. While the monitor takes everything, nothing is too old or too much.
+Whoever could not deliver, but knows the configuration, calls this. Queue files beyond `max_entries`, or older than
+`max_age`, become a tally (tally.py), one of the denials and one of the check results among them, which takes in the one
+that is there already. Syslog is told when the first is made. While the monitor takes everything, nothing is too much.
 
 P3  The tally is on disk before the first file that it counts is removed: a crash between them counts twice, and loses
     nothing.

@@ -12,7 +12,7 @@ P2  `submit` returns only when the result is at the monitor; an error with `defe
 P5  A drop that finds a leader leaves its file to it. The leader resigns before its last scan, so the file is either
     seen by that scan or its drop finds no leader.
 P8  When the spool cannot be written, the result is sent directly, and syslog says so.
-P10 Root is dropped before the spool or the configuration is read or a socket opened.
+P10 Root is dropped before a queue file is read or written or a socket opened; where the spool is has to be read before.
 """
 
 from __future__ import annotations
