@@ -14,7 +14,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TIMES ?= 20
 BIN = $(VENV)/bin
-PEERS = nsca nsca-client nagios4-core tcpd openbsd-inetd fail2ban iproute2 strace util-linux
+PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
+    vsftpd stunnel4 rpcbind libtirpc3 acl fail2ban iproute2 strace util-linux
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -23,6 +24,11 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
     ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
+
+# The package cannot be installed beside openbsd-inetd; its program will do.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
+unpack-xinetd = { apt-get update -qq && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
+    apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
 
 .PHONY: demo test test-all test-ends fuzz crash bench bench-methods peers clean
 
@@ -71,6 +77,7 @@ $(BIN)/python:
 
 peers:
 	@$(call apt,$(PEERS))
+	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,6 +17,9 @@ SAFE_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 # A DNS name has at most 253 characters, an ident user at most 512 (RFC 1413); four of them stay far below 4095.
 MAX_FIELD_BYTES = 255
 
+MAPPED = "::ffff:"
+IPV4_CHARACTERS = frozenset("0123456789.")
+
 
 class Denial:
     """Who was denied by which daemon: the rule's `%d`, `%h`, `%a` and `%u`, made harmless."""
@@ -25,8 +28,8 @@ class Denial:
 
     def __init__(self, daemon: str, client: str, address: str = "", user: str = "") -> None:
         self.daemon = harmless(daemon)
-        self.client = harmless(client)
-        self.address = harmless(address)
+        self.client = plain_address(harmless(client))
+        self.address = plain_address(harmless(address))
         self.user = harmless(user)
 
     def text(self, template: str) -> str:
@@ -40,6 +43,16 @@ def harmless(text: str) -> str:
         ascii_text = text.encode("ascii", "replace").decode("ascii")
         text = "".join(char if char in SAFE_CHARACTERS else "_" for char in ascii_text)
     return cut(text, MAX_FIELD_BYTES) or "unknown"
+
+
+def plain_address(client: str) -> str:
+    """Return `client` without the prefix that an IPv4 address has at an IPv6 socket (RFC 4291, 2.5.5.2).
+
+    vsftpd and stunnel hand libwrap the address of such a socket as it is, so `%h` and `%a` are `::ffff:203.0.113.7`.
+    """
+    address = client[len(MAPPED) :]
+    is_mapped = client[: len(MAPPED)].lower() == MAPPED and address.count(".") == 3
+    return address if is_mapped and IPV4_CHARACTERS.issuperset(address) else client
 
 
 def fill(template: str, values: dict[str, str]) -> str:

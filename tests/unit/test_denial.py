@@ -68,6 +68,23 @@ def test_every_field_of_a_denial_is_made_harmless(field):
     assert {name: getattr(denial, name) for name in values} == {**values, field: "evil___user_"}
 
 
+@pytest.mark.parametrize(
+    ("client", "expected"),
+    [
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("::FFFF:203.0.113.7", "203.0.113.7"),
+        ("::ffff:2001:db8", "::ffff:2001:db8"),
+        ("::ffff:203.0.113", "::ffff:203.0.113"),
+        ("::ffff:a.b.c.d", "::ffff:a.b.c.d"),
+        ("64:ff9b::203.0.113.7", "64:ff9b::203.0.113.7"),
+        ("::1", "::1"),
+    ],
+)
+def test_an_ipv4_client_of_an_ipv6_socket_is_shown_as_ipv4(client, expected):
+    denial = Denial("vsftpd", client, client)
+    assert (denial.client, denial.address) == (expected, expected)
+
+
 def test_what_libwrap_did_not_tell_is_unknown():
     denial = Denial("", "")
     assert (denial.daemon, denial.client, denial.address, denial.user) == ("unknown",) * 4
