@@ -15,6 +15,7 @@ import click
 
 from . import __version__
 from .check_result import CheckResult, clean, parse_check_result
+from .cli_check import check
 from .cli_check_spool import check_spool
 from .cli_options import config_option, say, warn
 from .cli_send import send
@@ -208,6 +209,7 @@ def demo() -> None:
 
 
 main.add_command(send)
+main.add_command(check)
 main.add_command(check_spool)
 
 

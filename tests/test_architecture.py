@@ -19,9 +19,10 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 # point down, so a module stands above whatever it imports. Change this table when you mean to change the design.
 ARROWS = {
     "scripts": "cli forward entries spool config denial check_result system_log errors",
-    "cli": "cli_send cli_check_spool cli_options demo waiting forward entries nsca.receiver nsca.cipher config denial "
-    "check_result errors __init__",
+    "cli": "cli_send cli_check cli_check_spool cli_options demo waiting forward entries nsca.receiver nsca.cipher "
+    "config denial check_result errors __init__",
     "cli_send": "cli_options send records nsca.client nsca.monitor config errors __init__",
+    "cli_check": "check_rules check_result errors",
     "cli_check_spool": "cli_options waiting config check_result errors",
     "cli_options": "config check_result",
     "send": "forward entries records queue_file nsca.client nsca.conversation check_result errors",
@@ -33,6 +34,9 @@ ARROWS = {
     "bounds": "entries spool queue_file files tally config denial check_result system_log errors",
     "fold": "queue_file tally config denial check_result",
     "entries": "spool queue_file tally denial check_result system_log errors",
+    "check_rules": "daemons hosts_access",
+    "daemons": "",
+    "hosts_access": "",
     "__init__": "nsca.__init__ pynsca",
     "pynsca": "nsca.client nsca.packet nsca.cipher nsca.monitor check_result errors",
     "nsca.__init__": "nsca.client nsca.cipher nsca.monitor check_result errors",
@@ -64,7 +68,7 @@ ARROWS = {
 
 # What only these modules may import, at any place.
 ROOMS = {
-    "click": {"cli", "cli_send", "cli_check_spool", "cli_options"},
+    "click": {"cli", "cli_send", "cli_check", "cli_check_spool", "cli_options"},
     "cryptography": {"nsca.openssl"},
     "ctypes": {"nsca.mcrypt"},
     "socket": {"demo", "nsca.connect", "nsca.conversation", "nsca.receiver", "system_log"},

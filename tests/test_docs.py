@@ -51,7 +51,7 @@ def test_every_encryption_method_is_in_the_readme():
 
 def test_every_command_is_in_the_readme(run):
     commands = commands_of(run)
-    assert len(commands) == 7
+    assert len(commands) == 8
     assert [name for name in commands if f"| `tcpwrap-alert {name}" not in README] == []
 
 
@@ -99,10 +99,6 @@ def test_the_example_configuration_has_every_key_with_its_default(tmp_path, run,
 def test_the_example_rule_is_the_readme_rule():
     rules = [line for line in (ROOT / "examples" / "hosts.deny").read_text().splitlines() if line[:1] not in ("#", "")]
     assert [f"{rule}\n" for rule in rules] == [block for block in blocks(README) if block.startswith("ALL: ALL")]
-
-
-def test_the_example_hosts_deny_ends_in_a_newline():
-    assert (ROOT / "examples" / "hosts.deny").read_text().endswith("&\n")
 
 
 def test_what_the_readme_makes_is_in_the_makefile():

@@ -1,0 +1,144 @@
+"""What is wrong with the rules of hosts.allow and hosts.deny: alerts that never come, clients and daemons that wait.
+
+Every finding is something that libwrap does without a word, or with one in syslog that nobody reads. How it reads a
+rule is in hosts_access.py; what the daemons do with it was measured (docs/daemons.md).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterator
+
+from .daemons import resident_daemons, why_never_asked
+from .hosts_access import COMMANDS, Finding, Rule, fault_of_options, read_rules
+
+HOOK = "handle_tcp_wrapper"
+# The path, as the command has it, and the arguments.
+HOOK_CALL = re.compile(rf"""([^\s();&|<>"'=]*{HOOK})(?![\w/.-])["']?([^();&|<>]*)""")
+RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &"
+RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
+
+
+def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
+    """Return what is wrong with the rules, in the order in which libwrap reads them.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    allow, allow_findings = read_rules(hosts_allow, True)
+    deny, deny_findings = read_rules(hosts_deny, False)
+    rules = allow + deny
+    findings = allow_findings + deny_findings
+    findings += _check_file(hosts_allow, "it allows nobody")
+    findings += _check_file(
+        hosts_deny, "Debian's libwrap denies everybody without an alert, any other lets everybody in"
+    )
+    for place, rule in enumerate(rules):
+        findings += map(rule.find, _check_reach(rule, rules[:place]))
+        findings += map(rule.find, _check_options(rule))
+        findings += map(rule.find, _check_daemons(rule))
+    if not any(map(_alerts, rules)):
+        findings.append(Finding(hosts_deny, None, f"no rule calls {HOOK}: no denial becomes an alert; add {RULE!r}"))
+    order = [hosts_allow, hosts_deny]
+    return sorted(findings, key=lambda finding: (order.index(finding.path), finding.lineno or 0))
+
+
+def _check_reach(rule: Rule, earlier: list[Rule]) -> Iterator[str]:
+    """Say whether what the rule denies, and nothing else, becomes an alert."""
+    before = next((other for other in earlier if other.covers(rule)), None)
+    if before:
+        if _alerts(rule):
+            yield f"never asked: {before.path}:{before.lineno} decides before it"
+    elif _alerts(rule) and not rule.denies:
+        yield "alerts for clients that it lets in; end the rule in ': deny', or move it to hosts.deny"
+    elif rule.denies and not _alerts(rule) and not fault_of_options(rule.options):
+        yield f"denies without an alert; end it as in {RULE!r}"
+
+
+def _check_options(rule: Rule) -> Iterator[str]:
+    for option in rule.options:
+        if option.name == "rfc931":
+            seconds = option.value or RFC931_TIMEOUT_S
+            yield f"rfc931 holds client and daemon for {seconds} s if the client's port 113 is silent; leave it out"
+        elif option.name == "twist":
+            yield from _check_twist(rule)
+        elif option.name == "spawn" and not option.value.rstrip(" )").endswith("&"):
+            yield "the daemon waits for this command; end it in '&'"
+        call = HOOK_CALL.search(option.value)
+        if call and option.name in COMMANDS:
+            yield from _check_hook(call)
+
+
+def _check_twist(rule: Rule) -> Iterator[str]:
+    named = {name.lower() for name in rule.daemons.names}
+    spared = {name.lower() for name in rule.daemons.exceptions}
+    for daemon in resident_daemons():
+        if (rule.daemons.matches_all or daemon.lower() in named) and daemon.lower() not in spared:
+            yield f"twist replaces the daemon, and {daemon} serves all clients in one process: use spawn for it"
+
+
+def _check_daemons(rule: Rule) -> Iterator[str]:
+    for name in rule.daemons.names:
+        daemon = name.partition("@")[0]
+        if daemon.upper() not in ("ALL", "KNOWN") and not set("*?") & set(daemon):
+            why = why_never_asked(daemon)
+            if why:
+                yield f"no daemon asks this rule as '{daemon}': {why}"
+
+
+def _check_hook(call: re.Match[str]) -> Iterator[str]:
+    hook, arguments = call[1], re.sub("[\"']", " ", call[2]).split()
+    if len(arguments) < 2 or arguments[0] == "%d":
+        yield f"{HOOK} is called with '{' '.join(arguments)}'; it takes '%h %d'"
+    if not hook.startswith("/"):
+        yield f"'{hook}' is not an absolute path, and inetd gives its children no PATH"
+    elif not os.access(hook, os.X_OK):
+        yield f"there is no program {hook}: no alert"
+    else:
+        yield from map("{} may change what daemons run as root".format, _others_who_may_change(hook))
+
+
+def _check_file(path: str, what_if_unreadable: str) -> list[Finding]:
+    """Say who else may change a file of rules, and what comes of it that not everybody may read it."""
+    if not os.path.exists(path):
+        return []
+    texts = [f"{who} may change what daemons run as root" for who in _others_who_may_change(path)]
+    if not os.stat(path).st_mode & stat.S_IROTH:
+        texts.append(f"not everybody may read it: for daemons that are not root, {what_if_unreadable}")
+    return [Finding(path, None, text) for text in texts]
+
+
+def _alerts(rule: Rule) -> bool:
+    """Whether the rule calls us."""
+    commands = [option.value for option in rule.options if option.name in COMMANDS]
+    return any(HOOK_CALL.search(command) or re.search(r"tcpwrap-alert\s+deny\b", command) for command in commands)
+
+
+def _others_who_may_change(path: str) -> Iterator[str]:
+    """Return who, root aside, may change or replace a file: by its mode or owner, or by those of its directories."""
+    seen = set()
+    for start in (os.path.abspath(path), os.path.realpath(path)):
+        while start not in seen:
+            seen.add(start)
+            yield from _writers(start, os.stat(start))
+            start = os.path.dirname(start)
+
+
+def _writers(path: str, status: os.stat_result) -> Iterator[str]:
+    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+    if status.st_mode & stat.S_IWOTH and not is_sticky:
+        yield f"everybody (mode of {path})"
+    elif status.st_mode & stat.S_IWGRP and status.st_gid and not is_sticky:
+        yield f"group {status.st_gid} (mode of {path})"
+    if status.st_uid:
+        yield f"{_user_name(status.st_uid)} (owner of {path})"
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

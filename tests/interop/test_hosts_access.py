@@ -1,0 +1,166 @@
+"""What we think that libwrap makes of hosts.allow and hosts.deny, against libwrap itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import libwrap
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from missing import skip_or_fail
+
+from tcpwrap_alert.check_rules import check_rules
+from tcpwrap_alert.hosts_access import LAST, OPTIONS, read_rules
+
+SPAWN = b"ALL: ALL: spawn (HOOK %h %d) &\n"
+ALERT = (True, ["203.0.113.7 sshd"])
+NO_ALERT = (True, [])
+ALLOWED = (False, [])
+
+
+@pytest.fixture(scope="module")
+def wrap():
+    """The real libwrap, with a directory that everybody may enter."""
+    if not libwrap.is_there():
+        skip_or_fail("libwrap is not installed")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        asked = libwrap.Libwrap(Path(directory))
+        yield asked
+        asked.stop()
+
+
+@pytest.fixture
+def check(wrap):
+    """Put rules in place; return the texts of what we find, without paths and lines."""
+
+    def find(deny, allow=b""):
+        wrap.write(allow, deny)
+        return [finding.text for finding in check_rules(str(wrap.hosts_allow), str(wrap.hosts_deny))]
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("deny", "allow"),
+    [
+        (SPAWN, b""),
+        (SPAWN, b"ALL: 10.0.0.1\n"),
+        (b"# a comment\n\n" + SPAWN, b"#\n"),
+        (b"ALL: ALL: \\\n  spawn (HOOK %h %d) &\n", b""),
+        (b"ALL : ALL : severity auth.info : Spawn = (HOOK %h %d) & : deny # why\n", b""),
+        (b"sshd,vsftpd: ALL EXCEPT [2001:db8::1]: spawn (HOOK %h %d) &\n", b""),
+        (b"ALL: ALL: spawn (HOOK %h %d; echo a\\:b) &\n", b""),
+        (b"ALL: ALL: spawn HOOK '%a' \"%d\" &\r\n", b""),
+        (b"", b"ALL: 10.0.0.1: allow\nALL: ALL: spawn (HOOK %h %d) & : deny\n"),
+        (b"ALL: 10.0.0.1: ALLOW\n" + SPAWN, b""),
+    ],
+)
+def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
+    assert check(deny, allow) == []
+    assert wrap.ask() == ALERT
+    assert wrap.ask(client="10.0.0.1")[0] is (b"10.0.0.1" not in deny + allow)
+
+
+@pytest.mark.parametrize(
+    ("deny", "allow", "answer", "what"),
+    [
+        (SPAWN[:-1], b"", NO_ALERT, "no newline at the end"),
+        (b"#" + b"x" * 2045 + b"\n" + SPAWN, b"", ALERT, ""),
+        (b"#" + b"x" * 2046 + b"\n" + SPAWN, b"", NO_ALERT, "more than 2046 bytes"),
+        (b"vsftpd: ALL\\\n" + b"x" * 2040 + b"\n" + SPAWN, b"", NO_ALERT, "more than 2046 bytes"),
+        (b"ALL: ALL\0: x\n" + SPAWN, b"", ALLOWED, "a NUL byte"),
+        (SPAWN, b"sshd: ALL", ALERT, "no newline at the end"),
+        (SPAWN, b"vsftpd ALL\nsshd: 203.\n", ALLOWED, "no ':' between daemons and clients"),
+        (b"ALL: ALL: spawn (HOOK %h %d; echo a:b) &\n", b"", NO_ALERT, "unknown option 'b)'"),
+        (b"ALL: 2001:db8::1: spawn (HOOK %h %d) &\n" + SPAWN, b"", ALERT, "unknown option 'db8'"),
+        (b"ALL: ALL: mail root: spawn (HOOK %h %d) &\n", b"", NO_ALERT, "unknown option 'mail'"),
+        (b"ALL: ALL: deny: spawn (HOOK %h %d) &\n", b"", NO_ALERT, "'deny' must be the last"),
+        (b"ALL: ALL: umask x: spawn (HOOK %h %d) &\n", b"", NO_ALERT, "'umask' cannot have the value 'x'"),
+        (b"ALL: ALL: setenv: spawn (HOOK %h %d) &\n", b"", NO_ALERT, "'setenv' needs a value"),
+        (b"ALL: ALL\n" + SPAWN, b"", NO_ALERT, "denies without an alert"),
+        (b"sshd: 203.0.113.7\n" + SPAWN, b"", NO_ALERT, "denies without an alert"),
+        (SPAWN, b"ALL: 203.0.113.7: deny\n", NO_ALERT, "denies without an alert"),
+        (SPAWN, b"ALL: ALL\n", ALLOWED, "never asked: "),
+        (b"ALL: ALL\n" + SPAWN, b"", NO_ALERT, "never asked: "),
+        (b"sshd: ALL: spawn (HOOK %h %d) &\n", b"SSHD: ALL\n", ALLOWED, "never asked: "),
+        (b"", SPAWN, (False, ALERT[1]), "alerts for clients that it lets in"),
+        (SPAWN.replace(b"&", b"&: allow"), b"", (False, ALERT[1]), "alerts for clients that it lets in"),
+        (b"ALL: ALL\n", b"", NO_ALERT, "no rule calls handle_tcp_wrapper"),
+        (b"", b"", ALLOWED, "no rule calls handle_tcp_wrapper"),
+        (SPAWN.replace(b"%h %d", b"%d %h"), b"", (True, ["sshd 203.0.113.7"]), "called with '%d %h'"),
+        (SPAWN.replace(b" %d", b""), b"", (True, ["203.0.113.7"]), "called with '%h'"),
+        (SPAWN.replace(b"HOOK", b"HOOK.d/handle_tcp_wrapper"), b"", NO_ALERT, "there is no program "),
+        (SPAWN.replace(b"HOOK", b"handle_tcp_wrapper"), b"", NO_ALERT, "is not an absolute path"),
+        (SPAWN.replace(b"&", b""), b"", ALERT, "the daemon waits for this command"),
+        (SPAWN.replace(b"spawn", b"RFC931: spawn"), b"", ALERT, "rfc931 holds client and daemon for 10 s"),
+        (SPAWN.replace(b"spawn", b"rfc931 3: spawn"), b"", ALERT, "rfc931 holds client and daemon for 3 s"),
+    ],
+)
+def test_what_we_warn_of_is_what_libwrap_does(wrap, check, deny, allow, answer, what):
+    found = check(deny, allow)
+    assert any(what in text for text in found) or (found, what) == ([], "")
+    assert wrap.ask() == answer
+
+
+@pytest.mark.parametrize("value", ["", "x", "1", "-1", "022", "0999", "1x", "root", "auth.info", "a b"])
+@pytest.mark.parametrize("name", [*OPTIONS, "mail", ""])
+def test_an_option_is_carried_out_or_refused_as_we_say(wrap, name, value):
+    if name in ("banners", "group", "user", "severity", "twist", "aclexec", "setenv") and value:
+        return  # whether there is such a thing is not for us to say; a twist needs a connection
+    wrap.write(b"", f"ALL: ALL: {name} {value}: spawn HOOK %h %d\n".encode())
+    _, findings = read_rules(str(wrap.hosts_deny), False)
+    assert (wrap.ask() == ALERT) is (not findings)
+    assert findings or name not in LAST
+
+
+@pytest.mark.parametrize(("name", "answer"), [("hosts_deny", NO_ALERT), ("hosts_allow", ALERT)])
+def test_a_file_that_a_daemon_may_not_read(wrap, check, name, answer):
+    allow = b"sshd: 203.0.113.7\n" if name == "hosts_allow" else b""
+    assert check(SPAWN, allow) == []
+    file = getattr(wrap, name)
+    file.chmod(0o640)
+    try:
+        (text,) = check(SPAWN, allow)
+        assert text.startswith("not everybody may read it: for daemons that are not root, ")
+        assert wrap.ask(uid=65534) == answer
+    finally:
+        file.chmod(0o644)
+
+
+DAEMONS = st.sampled_from(["ALL", "*", "sshd", "SSHD vsftpd", "sshd, vsftpd", "ALL EXCEPT sshd", "sshd EXCEPT sshd"])
+CLIENTS = st.sampled_from(
+    ["ALL", "203.0.113.7", "203.0.113.", "198.51.100.0/255.255.255.0", "ALL EXCEPT 203.0.113.7", "203. ALL", "[::1]"]
+)
+HOOK = "spawn (HOOK %h %d) &"
+OPTION_LISTS = st.lists(
+    st.sampled_from(
+        [HOOK, HOOK, HOOK, "allow", "deny", "severity auth.info", "nice", "bogus", "", "spawn /bin/true &"]
+    ),
+    max_size=3,
+).filter(lambda options: options.count(HOOK) < 2)
+ENDS = st.sampled_from(["\n", "\n", "\n", " # why: not\n", "\r\n", "", "\\\n"])
+RULES = st.builds(
+    lambda daemons, clients, options, end: " : ".join([daemons, clients, *options]) + end,
+    DAEMONS,
+    CLIENTS,
+    OPTION_LISTS,
+    ENDS,
+)
+FILES = st.lists(RULES, max_size=3).map(lambda rules: "".join(rules).encode())
+RIGHT = st.just(b"ALL : ALL : spawn (HOOK %h %d) &\n")
+
+
+@given(FILES, st.builds(bytes.__add__, FILES, RIGHT) | FILES)
+@settings(max_examples=300, deadline=None)
+def test_where_we_find_nothing_every_denial_is_one_alert_and_nothing_else_is(wrap, allow, deny):
+    wrap.write(allow, deny)
+    if check_rules(str(wrap.hosts_allow), str(wrap.hosts_deny)):
+        return
+    for daemon in ("sshd", "vsftpd", "nrpe"):
+        for client in ("203.0.113.7", "203.0.113.8", "198.51.100.9"):
+            is_denied, calls = wrap.ask(daemon, client)
+            assert calls == ([f"{client} {daemon}"] if is_denied else [])
