@@ -36,19 +36,37 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
     findings += _check_file(
         hosts_deny, "Debian's libwrap denies everybody without an alert, any other lets everybody in"
     )
-    for place, rule in enumerate(rules):
-        findings += map(rule.find, _check_reach(rule, rules[:place]))
+    earlier: dict[str, list[Rule]] = {}
+    for rule in rules:
+        findings += map(rule.find, _check_reach(rule, _covering(rule, earlier)))
         findings += map(rule.find, _check_options(rule))
         findings += map(rule.find, _check_daemons(rule))
     if not any(map(_alerts, rules)):
         findings.append(Finding(hosts_deny, None, f"no rule calls {HOOK}: no denial becomes an alert; add {RULE!r}"))
     order = [hosts_allow, hosts_deny]
-    return sorted(findings, key=lambda finding: (order.index(finding.path), finding.lineno or 0))
+    return _merge(sorted(findings, key=lambda finding: (order.index(finding.path), finding.lineno or 0)))
 
 
-def _check_reach(rule: Rule, earlier: list[Rule]) -> Iterator[str]:
-    """Say whether what the rule denies, and nothing else, becomes an alert."""
-    before = next((other for other in earlier if other.covers(rule)), None)
+def _merge(findings: list[Finding]) -> list[Finding]:
+    """Say the same of many lines once: some programs add a rule for each client that they want to keep out."""
+    merged: dict[tuple[str, bool, str], Finding] = {}
+    for finding in findings:
+        key = (finding.path, finding.lineno is None, finding.text)
+        merged[key] = merged[key]._replace(more=merged[key].more + 1) if key in merged else finding
+    return list(merged.values())
+
+
+def _covering(rule: Rule, earlier: dict[str, list[Rule]]) -> Rule | None:
+    """Return a rule that decides before this one, if there is one, and add this one to the earlier, by client."""
+    clients = [name.lower() for name in rule.clients.names]
+    candidates = [other for name in ("all", "*", *clients[:1]) for other in earlier.get(name, [])]
+    for name in clients:
+        earlier.setdefault(name, []).append(rule)
+    return next((other for other in candidates if other.covers(rule)), None)
+
+
+def _check_reach(rule: Rule, before: Rule | None) -> Iterator[str]:
+    """Say whether what the rule denies, and nothing else, becomes an alert; `before` decides before it."""
     if before:
         if _alerts(rule):
             yield f"never asked: {before.path}:{before.lineno} decides before it"

@@ -7,6 +7,7 @@ library's name, and into the configurations of inetd, xinetd and stunnel for the
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 import re
@@ -24,6 +25,7 @@ STUNNEL = "/etc/stunnel/*.conf"
 RESIDENT = ("rpcbind", "portmap", "mountd", "statd", "slapd", "snmptrapd", "mosquitto")
 
 
+@functools.lru_cache(None)
 def why_never_asked(daemon: str) -> str:
     """Return why no rule for a daemon of this name is ever asked on this machine; nothing if one may be."""
     if daemon in stunnel_services() or _is_inetd_service(daemon):
@@ -34,9 +36,10 @@ def why_never_asked(daemon: str) -> str:
     return "" if any(map(_is_linked, programs)) else f"{programs[0]} is not linked with libwrap"
 
 
-def resident_daemons() -> list[str]:
+@functools.lru_cache(None)
+def resident_daemons() -> tuple[str, ...]:
     """Return the daemons of this machine that ask libwrap and stay in memory."""
-    return [name for name in RESIDENT if any(map(_is_linked, _programs(name)))] + stunnel_services()
+    return (*(name for name in RESIDENT if any(map(_is_linked, _programs(name)))), *stunnel_services())
 
 
 def stunnel_services() -> list[str]:

@@ -44,9 +44,11 @@ class Finding(NamedTuple):
     path: str
     lineno: int | None
     text: str
+    more: int = 0  # the number of further lines of which the same is to be said
 
     def __str__(self) -> str:
-        return f"{self.path}{'' if self.lineno is None else f':{self.lineno}'}: {self.text}"
+        where = self.path if self.lineno is None else f"{self.path}:{self.lineno}"
+        return f"{where}: {self.text}" + (f" (and so in {self.more} more)" if self.more else "")
 
 
 class Patterns(NamedTuple):

@@ -187,6 +187,14 @@ def test_the_files_of_rules_are_only_roots(run, isolated, tmp_path, check):
     assert (done.returncode, done.stdout) == (1, f"{tmp_path}/hosts.allow: {what}\n")
 
 
+def test_thousands_of_rules_are_one_line(check):
+    """As DenyHosts writes them."""
+    rules = "".join(f"sshd: 10.{number // 250}.{number % 250}.1\n" for number in range(20000))
+    (found,) = check(f"vsftpd: ALL: spawn (HOOK %h %d) &\n{rules}sshd: 10.0.0.1\nALL: ALL: spawn (HOOK %h %d) &\n")
+    assert found.startswith("2: denies without an alert; ")
+    assert found.endswith("' (and so in 19999 more)")
+
+
 def test_the_files_of_the_machine_are_the_default(run, isolated):
     namespaces.bind_over("/etc/hosts.deny", "ALL: ALL\n")
     namespaces.bind_over("/etc/hosts.allow", "no colon\n")
