@@ -40,7 +40,7 @@ def check(run, tmp_path, hook):
 
 @pytest.fixture
 def etc(isolated):
-    """Let an empty directory of /etc hold these files; undone after the test."""
+    """Let an empty directory hold these files; undone after the test."""
     mounted = []
 
     def fill(directory, **files):
@@ -104,6 +104,15 @@ def test_a_twist_for_a_daemon_that_stays_is_named(check, peer):
     assert check("RPCBIND: ALL: twist (HOOK %h %d) &\n") == [f"1: {what}"]
     assert check("ALL EXCEPT rpcbind: ALL: twist (HOOK %h %d) &\n") == []
     assert check("sshd vsftpd: ALL: spawn (HOOK %h %d) & : twist /bin/true\n") == []
+
+
+def test_a_program_may_have_another_name_than_its_daemon(check, etc):
+    """rpc.mountd calls itself mountd."""
+    etc("/usr/local/sbin", **{"rpc.mountd": "libwrap.so.0", "in.tftpd": "libwrap.so.0", "other": ""})
+    assert check("mountd tftpd: ALL: spawn (HOOK %h %d) &\n") == []
+    assert "mountd serves all" in check("mountd: ALL: twist (HOOK %h %d) &\n")[0]
+    (found,) = check("other: ALL: spawn (HOOK %h %d) &\n")
+    assert found == "1: no daemon asks this rule as 'other': /usr/local/sbin/other is not linked with libwrap"
 
 
 def test_the_classic_rule_is_told_what_it_costs(check):
