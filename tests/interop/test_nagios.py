@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 
 import pytest
+from denials import count_denials, deny
 from nagios import COMMAND_FILE, ROOT, Nagios
 from nsca_daemon import wait_for
 
 PASSWORD = "s3cret"
-TEXT = r"Denied sshd-(?:\S+|\d+ clients)(?: \((\d+) times, [^)]*\))?"
 
 
 @pytest.fixture
@@ -53,27 +52,11 @@ def nagios(request):
     return request.getfixturevalue(request.param)
 
 
-def deny(count, clients):
-    """Fire denials, ten at a time."""
-    for start in range(0, count, 10):
-        drops = [
-            subprocess.Popen(["handle_tcp_wrapper", f"203.0.113.{number % clients}", "sshd"])
-            for number in range(start, min(start + 10, count))
-        ]
-        assert [drop.wait() for drop in drops] == [0] * len(drops)
-
-
 def notified(nagios):
     """Return the texts of the notifications."""
     lines = nagios.logged("SERVICE NOTIFICATION")
     found = [re.fullmatch(r"nagiosadmin;firestorm;TCP Wrappers;CRITICAL;[^;]*;(.*)", line) for line in lines]
     return [match[1] for match in found if match]
-
-
-def count_denials(texts):
-    found = [re.fullmatch(TEXT, text) for text in texts]
-    assert all(found), texts
-    return sum(int(match[1] or 1) for match in found)
 
 
 @pytest.mark.parametrize(("count", "clients"), [(1, 1), (60, 1), (60, 30)])
