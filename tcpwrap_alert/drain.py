@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .entries import Waiting
+    from .fold import Parcel
     from .spool import Spool
+    from .transports import Transport
 
 FIRST_BATCH = 64
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
@@ -123,7 +125,7 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
                 count = transport.max_batch(config, [parcel.result for parcel in parcels[: batch.size]])
                 sending, parcels = parcels[:count], parcels[count:]
                 batch.start(count)
-                transport.deliver(config, [(p.result, None if p.has_time else p.at_s) for p in sending])
+                transport.deliver(config, [(p.result, _time_beside_text(p, transport)) for p in sending])
                 # The monitor has them. A failure from here on can only deliver twice, never lose.
                 batch.succeeded(config, transport.MAX_BATCH)
                 sent = [name for parcel in sending for name in parcel.names]
@@ -138,6 +140,10 @@ def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Cal
     for error in faults.values():
         raise error
     return delivered
+
+
+def _time_beside_text(parcel: Parcel, transport: Transport) -> float | None:
+    return None if parcel.has_time and not transport.KEEPS_TIME else parcel.at_s
 
 
 def _next_pass(spool: Spool, names: Iterator[str], faults: dict[str, SpoolError]) -> list[Waiting]:

@@ -3,6 +3,7 @@
 deliver(config, results)    returns when the monitor has taken the results, each with its time in seconds since the
                             epoch, or None if its text tells that; raises a DeliveryError otherwise
 max_batch(config, results)  how many of them one delivery may carry, MAX_BATCH at most
+KEEPS_TIME                  whether the time travels beside the text; then what tells its time has one there too
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     class Transport(Protocol):
         """See above."""
 
+        KEEPS_TIME: bool
         MAX_BATCH: int
 
         def deliver(self, config: Config, results: Sequence[tuple[CheckResult, float | None]], /) -> None: ...

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from ..config import Config
 
+# Icinga 2 throws away what is older than its last result, so nothing may be stamped "now" before something older.
+KEEPS_TIME = True
 MAX_BATCH = 1  # each is out of the spool as soon as it is in the pipe
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..check_result import CheckResult
     from ..config import Config
 
+KEEPS_TIME = False
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).
 MAX_BATCH = 1024
 # The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c). It needs up to two seconds for a

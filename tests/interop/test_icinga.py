@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from functools import partial
 
 import pytest
@@ -149,3 +151,16 @@ def test_a_denial_of_before_counts_after_the_service_was_found_quiet(make_icinga
         assert run("tcpwrap-alert", "replay").returncode == 0
         wait_for(partial(is_notified, icinga, denied), f"not {denied}")
         icinga.halt()
+
+
+def test_what_was_denied_between_repeats_counts_too(by_command_file, spool_dir, run):
+    """Of an outage: repeats go out as one, and what was denied after the first of them must not be older than that."""
+    by_command_file.halt()
+    denied = ["203.0.113.7", "203.0.113.8", "203.0.113.7"]
+    for age_s, client in zip((300, 200, 100), denied):
+        assert run("tcpwrap-alert", "deny", "sshd", client).returncode == 75
+        newest = max((spool_dir / "new").iterdir(), key=lambda path: path.stat().st_mtime)
+        os.utime(newest, (time.time() - age_s,) * 2)
+    by_command_file.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    wait_for(lambda: count_denials(problems(by_command_file)) == 3, "not all denials were notified")
