@@ -164,3 +164,12 @@ def test_what_was_denied_between_repeats_counts_too(by_command_file, spool_dir, 
     by_command_file.start()
     assert run("tcpwrap-alert", "replay").returncode == 0
     wait_for(lambda: count_denials(problems(by_command_file)) == 3, "not all denials were notified")
+
+
+def test_the_pipe_is_for_its_owner_and_its_group(by_command_file, run):
+    def may_write(user, group):
+        return run("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "test", "-w", COMMAND_FILE)
+
+    assert may_write("nagios", "nagios").returncode == 0
+    assert may_write("nobody", "www-data").returncode == 0
+    assert may_write("nobody", "nogroup").returncode == 1
