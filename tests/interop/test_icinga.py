@@ -121,7 +121,7 @@ def test_after_a_quiet_period_the_service_is_ok_again(make_icinga, write_config,
     icinga.start()
     write_config(server=COMMAND_FILE, host_name="firestorm")
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 0
-    wait_for_output(icinga, "Denied sshd-203.0.113.7")
+    wait_for(lambda: is_notified(icinga, ["Denied sshd-203.0.113.7"]), "not notified")
     wait_for_output(icinga, QUIET)
     assert icinga.service()["state"] == 0
     wait_for(lambda: icinga.notified("RECOVERY", "OK") == [QUIET], "not notified of the recovery")
