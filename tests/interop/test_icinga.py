@@ -35,7 +35,7 @@ def by_nsca(make_icinga, start_nsca, write_config, spool_dir):
     """Icinga 2 behind the real nsca, and the configuration for it."""
     icinga = make_icinga()
     icinga.start()
-    daemon = start_nsca(method=14, password=PASSWORD, pipe=COMMAND_FILE)
+    daemon = start_nsca(method=14, password=PASSWORD, pipe=COMMAND_FILE, aggregate_writes=1)
     write_config(server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, host_name="firestorm")
     return icinga
 
@@ -94,6 +94,16 @@ def test_after_an_all_clear_the_next_denial_is_notified(by_nsca, run):
     wait_for(lambda: len(problems(by_nsca)) == 2, "the second denial is not notified")
     assert problems(by_nsca) == ["Denied sshd-203.0.113.0"] * 2
     assert by_nsca.notified("RECOVERY", "OK") == ["looked into it"]
+
+
+def test_what_is_denied_while_icinga_is_down_is_refused_and_waits(by_nsca, run):
+    """The pipe stays; only with aggregate_writes=1 nsca looks at it before it accepts."""
+    by_nsca.halt()
+    assert COMMAND_FILE.is_fifo()
+    assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode in (75, 77)
+    by_nsca.start()
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    wait_for(lambda: is_notified(by_nsca, ["Denied sshd-203.0.113.7"]), "not notified")
 
 
 def test_utf_8_long_output_and_performance_data_are_in_the_api(icinga, run):
