@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
@@ -19,47 +18,7 @@ from nsca_daemon import is_listening, wait_for
 pytestmark = pytest.mark.alone
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hosts.deny"
-PASSWORD = "s3cret"
 PORT = 2323
-
-
-@pytest.fixture
-def bin_dir():
-    return Path(shutil.which("handle_tcp_wrapper")).parent
-
-
-@pytest.fixture
-def hosts_deny(isolated, bin_dir):
-    """Put rules into force for this test's processes; the example's path becomes the tested one."""
-    bound = []
-
-    def bind(rules):
-        rules = rules.replace("/opt/tcpwrap-alert/bin", str(bin_dir))
-        for path, content in (("/etc/hosts.deny", rules), ("/etc/hosts.allow", "")):
-            namespaces.bind_over(path, content)
-            bound.append(path)
-
-    yield bind
-    for path in bound:
-        namespaces.unbind(path)
-
-
-@pytest.fixture
-def installed(isolated, start_nsca, monkeypatch):
-    """A machine as installed: default spool, /etc/send_nsca.cfg, no variables of ours in the environment."""
-    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
-    monkeypatch.delenv("TCPWRAP_ALERT_CONFIG")
-    daemon = start_nsca(method=14, password=PASSWORD)
-    namespaces.mount_tmpfs("/var/spool")
-    Path("/var/spool/tcpwrap-alert/new").mkdir(parents=True)
-    namespaces.bind_over(
-        "/etc/send_nsca.cfg",
-        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n",
-    )
-    yield daemon
-    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
-    namespaces.unbind("/etc/send_nsca.cfg")
-    namespaces.unbind("/var/spool")
 
 
 @contextlib.contextmanager

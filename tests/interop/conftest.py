@@ -1,0 +1,59 @@
+"""Fixtures of tests in which a daemon asks TCP wrappers: rules in force, and a machine as installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import namespaces
+import pytest
+from nsca_daemon import NscaDaemon, wait_for
+
+SPOOL = "/var/spool/tcpwrap-alert"
+PASSWORD = "s3cret"
+
+
+@pytest.fixture
+def bin_dir() -> Path:
+    """Where the tested scripts are."""
+    script = shutil.which("handle_tcp_wrapper")
+    assert script
+    return Path(script).parent
+
+
+@pytest.fixture
+def hosts_deny(isolated: None, bin_dir: Path) -> Iterator[Callable[..., None]]:
+    """Put rules into force for this test's processes; the example's path becomes the tested one."""
+    bound = []
+
+    def bind(rules: str, allow: str = "") -> None:
+        rules = rules.replace("/opt/tcpwrap-alert/bin", str(bin_dir))
+        for path, content in (("/etc/hosts.deny", rules), ("/etc/hosts.allow", allow)):
+            namespaces.bind_over(path, content)
+            bound.append(path)
+
+    yield bind
+    for path in bound:
+        namespaces.unbind(path)
+
+
+@pytest.fixture
+def installed(
+    isolated: None, start_nsca: Callable[..., NscaDaemon], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NscaDaemon]:
+    """A machine as installed: default spool, /etc/send_nsca.cfg, no variables of ours in the environment."""
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    monkeypatch.delenv("TCPWRAP_ALERT_CONFIG")
+    daemon = start_nsca(method=14, password=PASSWORD)
+    namespaces.mount_tmpfs("/var/spool")
+    Path(SPOOL, "new").mkdir(parents=True)
+    namespaces.bind_over(
+        "/etc/send_nsca.cfg",
+        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n",
+    )
+    yield daemon
+    wait_for(lambda: not os.path.exists(f"{SPOOL}/leader"), "the forwarder has not left")
+    namespaces.unbind("/etc/send_nsca.cfg")
+    namespaces.unbind("/var/spool")
