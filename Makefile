@@ -3,6 +3,7 @@
 # make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends     the ends of that range, without the tests that take long
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
+# make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
 # make crash         every fault at every system call of the scripts; half an hour
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
@@ -30,7 +31,7 @@ export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
 unpack-xinetd = { apt-get update -qq && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
     apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
 
-.PHONY: demo test test-all test-ends fuzz crash bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz docs crash bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -51,6 +52,10 @@ test-all test-ends: $(BIN)/python peers
 
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
+
+docs: $(VENV)/installed-for-test peers
+	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
+	$(BIN)/python tests/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
 
 crash: $(VENV)/installed-for-test peers
 	CRASH_MATRIX=full $(BIN)/pytest tests/crash

@@ -6,8 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
+import daemon_table
 import namespaces
 import pytest
+from daemons import CASES
 
 from tcpwrap_alert import __version__
 from tcpwrap_alert.config import load_config
@@ -123,3 +125,23 @@ def test_the_demo_loses_nothing(run):
 def test_the_shell_scripts_parse(script):
     shell = "dash" if script.startswith("bin") else "bash"
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
+
+
+def test_the_document_has_each_daemon_with_each_of_its_rules_and_nothing_was_lost_or_leaked():
+    document = (ROOT / "docs" / "daemons.md").read_text()
+    lines = document.partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
+    shown = [(row[0].partition(" (")[0], *row[1:6], row[7].partition(" ")[0], row[9]) for row in rows]
+    assert shown == [
+        (
+            daemon.name,
+            f"`{rule}`",
+            daemon.named,
+            daemon.handed(client),
+            daemon.runs_hook_as,
+            f"Denied {daemon.named}-{client}",
+            "0",
+            "0",
+        )
+        for daemon, rule, client in CASES
+    ]
