@@ -41,7 +41,7 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -m alone
-	$(BIN)/pytest -m 'not alone' -n 4 --dist worksteal
+	$(BIN)/pytest -m 'not alone' -n 6 --dist worksteal
 
 test-all test-ends: $(BIN)/python peers
 	@$(call apt,$(DEBIAN_PYTHON))

@@ -6,7 +6,7 @@
 
 The oldest dependencies are the lower bounds in setup.cfg. Debian's are the packages python3-click and
 python3-cryptography; pip brings only pytest and the like to them. Each combination has a virtual environment of its
-own, .venv/matrix/NAME, and NAME.log beside it; make has put the wheel to be tested there.
+own, .venv/matrix/NAME, and logs beside it; make has put the wheel to be tested there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ ENDS += sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/test_*.p
 
 # A run mostly waits, for a daemon that looks at its sockets once a second.
 AT_ONCE = (os.cpu_count() or 1) + 1
+PARTS = {"": ["-m", "not alone", "-n", "2", "--dist", "worksteal"], "alone": ["-m", "alone"]}
 
 VERSIONS = """
 import click, cryptography, importlib.metadata, platform
@@ -50,10 +52,16 @@ class Combination(NamedTuple):
 
 def main() -> None:
     ends = sys.argv[1] == "ends"
+    found = combinations(ends)
+    lines, failed = [], False
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(lambda combination: run(combination, ENDS if ends else []), combinations(ends)))
-    print("", *[line for line, _ in results], sep="\n")
-    sys.exit(any(failed for _, failed in results))
+        versions = list(pool.map(install, found))
+        for part in PARTS:
+            for line, has_failed in pool.map(partial(run, part, ENDS if ends else []), found, versions):
+                lines.append(line)
+                failed = failed or has_failed
+    print("", *lines, sep="\n")
+    sys.exit(failed)
 
 
 def combinations(ends: bool) -> list[Combination]:
@@ -107,27 +115,20 @@ def output(python: str, program: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def run(combination: Combination, tests: list[str]) -> tuple[str, bool]:
-    """Test one combination; return its line of the result and whether it failed."""
-    log = MATRIX / f"{combination.name}.log"
-    versions = ""
-    try:
-        versions = install(combination)
-        with log.open("w") as file:
-            argv = [MATRIX / combination.name / "bin" / "pytest", "-q", "-p", "no:cacheprovider", *tests]
-            failed = subprocess.run(argv, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False).returncode != 0
-    except (subprocess.CalledProcessError, RuntimeError) as error:
-        log.write_text(f"{getattr(error, 'stdout', '')}{error}\ncould not be set up\n")
-        failed = True
+def run(part: str, tests: list[str], combination: Combination, versions: str) -> tuple[str, bool]:
+    """Run one of PARTS with one combination; return its line of the result and whether it failed."""
+    log = MATRIX / f"{combination.name}{part}.log"
+    argv = [MATRIX / combination.name / "bin" / "pytest", "-q", "-p", "no:cacheprovider", *PARTS[part], *tests]
+    with log.open("w") as file:
+        failed = subprocess.run(argv, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, check=False).returncode != 0
     text = log.read_text().rstrip()
-    summary = text.rpartition("\n")[2]
-    line = f"{combination.name:12}{versions}{'FAILED: ' if failed else ''}{summary}"
+    line = f"{combination.name:12}{versions}{part:6}{'FAILED: ' if failed else ''}{text.rpartition(chr(10))[2]}"
     print(*([text] if failed else []), line, sep="\n", flush=True)
     return line, failed
 
 
 def install(combination: Combination) -> str:
-    """Make the virtual environment and return the versions that are in force there."""
+    """Make the virtual environment and return the versions that are in force there; without it, end here."""
     directory = MATRIX / combination.name
     python = str(directory / "bin" / "python")
     borrowing = ["--system-site-packages"] if combination.packages == DEBIAN_PACKAGES else []
@@ -137,12 +138,15 @@ def install(combination: Combination) -> str:
     call(python, "-m", "pip", "install", *quiet, f"{wheel}[test]", *combination.requirements)
     versions, *origins = call(python, "-c", VERSIONS).splitlines()
     if not all(origin.startswith(combination.packages) for origin in origins):
-        raise RuntimeError(f"not from {combination.packages}: {' '.join(origins)}")
+        sys.exit(f"{combination.name}: not from {combination.packages}: {' '.join(origins)}")
     return versions
 
 
 def call(*argv: str) -> str:
-    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)}: {done.stdout}")
+    return done.stdout
 
 
 if __name__ == "__main__":
