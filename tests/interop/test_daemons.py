@@ -203,10 +203,16 @@ def stranger(isolated):
     namespaces.unbind("/etc/hosts")
 
 
-def test_a_rule_before_it_that_needs_the_name_makes_the_name_the_client(stranger, start, connect, machine):
-    start(NAMED["xinetd"], RULES[SPAWN], allow="ALL: .friends.example\n")
+@pytest.mark.parametrize(
+    ("allowed", "shown_as"),
+    [(".friends.example", "stranger.example"), ("[2001:db8::1]", "stranger.example"), ("[2001:db8::1]/128", DENIED)],
+)
+def test_a_rule_before_it_that_needs_the_name_makes_the_name_the_client(
+    stranger, start, connect, machine, allowed, shown_as
+):
+    start(NAMED["xinetd"], RULES[SPAWN], allow=f"ALL: {allowed}\n")
     connect(NAMED["xinetd"])
-    assert machine.wait_for_results(1) == ["firestorm;TCP Wrappers;2;Denied cat-stranger.example"]
+    assert machine.wait_for_results(1) == [f"firestorm;TCP Wrappers;2;Denied cat-{shown_as}"]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +259,7 @@ def test_such_a_user_can_add_and_nothing_else(start, machine):
     as_rpc = {"user": "_rpc", "group": "nogroup", "extra_groups": [], "capture_output": True, "check": False}
     Path(SPOOL, "new", "of-somebody-else").touch()
     assert subprocess.run(["touch", f"{SPOOL}/new/own"], **as_rpc).returncode == 0
+    assert subprocess.run(["handle_tcp_wrapper", "203.0.113.7", "test"], **as_rpc).returncode == 0
     for command in (f"ls {SPOOL}/new", f"rm -f {SPOOL}/new/of-somebody-else", "cat /etc/send_nsca.cfg"):
         assert subprocess.run(command.split(), **as_rpc).returncode != 0
 
@@ -300,8 +307,11 @@ def test_the_rules_of_the_document_let_a_client_go_at_once_where_that_is_safe(st
     wait_for(running.is_idle, "its processes have changed")
 
 
-def test_the_classic_rule_stalls_while_the_ident_port_of_the_client_is_silent(start, connect, machine):
-    start(NAMED["xinetd"], RULES[CLASSIC])
+@pytest.mark.parametrize(
+    "rules", [RULES[CLASSIC], f"ALL: root@ALL\n{RULES[SPAWN]}", RULES[SPAWN].replace("%h %d", "%h %d %a %u")]
+)
+def test_what_asks_for_the_user_stalls_while_the_ident_port_of_the_client_is_silent(start, connect, machine, rules):
+    start(NAMED["xinetd"], rules)
     with socket.create_server((DENIED, 113)):
         denied = connect(NAMED["xinetd"])
         machine.wait_for_results(1)

@@ -1,8 +1,9 @@
-"""The example's action in the real fail2ban: a ban is an alert, and a monitor that is down keeps no ban away."""
+"""The example's action in the real fail2ban: a ban is an alert, and a monitor that is down or hangs delays no ban."""
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def ban(peer, isolated, tmp_path):
     shutil.copy(EXAMPLE, directory / "action.d")
     (directory / "auth.log").touch()
     (directory / "fail2ban.local").write_text(SETTINGS.format(directory))
-    (directory / "jail.local").write_text(JAIL.format(directory, peer("tcpwrap-alert")))
+    (directory / "jail.local").write_text(JAIL.format(directory, peer("handle_tcp_wrapper")))
     options = ["-c", str(directory), "-s", str(directory / "socket")]
     server = subprocess.Popen([peer("fail2ban-server"), "-f", *options, "start"], stdout=subprocess.DEVNULL)
 
@@ -70,4 +71,13 @@ def test_a_ban_is_an_alert(ban, start_nsca, write_config, spool_dir, run):
     assert " ERROR " not in log
     daemon.start()
     assert run("tcpwrap-alert", "replay").returncode == 0
-    assert "Denied sshd-2001:db8::7" in daemon.results()[1]
+    assert "Denied sshd-2001:db8::7" in daemon.wait_for_results(2)[1]
+
+
+def test_no_ban_waits_for_a_monitor_that_hangs(ban, start_nsca, write_config, spool_dir):
+    """fail2ban makes one ban after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        write_config(server=f"127.0.0.1:{mute.getsockname()[1]}", timeout=60, host_name="firestorm")
+        for number in range(5):
+            ban(f"203.0.113.{number}")
+        assert len(list((spool_dir / "new").iterdir())) == 5

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
+import namespaces
 import pytest
 from denials import count_denials, deny
 from nagios import COMMAND_FILE, ROOT, Nagios
@@ -109,6 +111,34 @@ def test_a_denial_of_before_has_its_own_time(by_command_file, run, spool_dir):
     wait_for(lambda: by_command_file.service()["current_state"] == "2", "not CRITICAL")
     assert int(by_command_file.service()["last_check"]) == denied_at <= started
     assert by_command_file.service()["plugin_output"] == "Denied sshd-203.0.113.7"
+
+
+@pytest.fixture
+def owned_by_nagios(start_nagios, monkeypatch):
+    """The monitor itself, as README has it: nagios owns the spool and may read the configuration."""
+    for variable in ("TCPWRAP_ALERT_SPOOL", "TCPWRAP_ALERT_CONFIG"):
+        monkeypatch.delenv(variable)
+    namespaces.mount_tmpfs("/var/spool")
+    for words in ("-d -m 710 /var/spool/tcpwrap-alert", "-d -m 1730 /var/spool/tcpwrap-alert/new"):
+        namespaces.run("install", "-o", "nagios", "-g", "nagios", *words.split())
+    namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\n")
+    namespaces.run("chgrp", "nagios", "/etc/send_nsca.cfg")
+    namespaces.run("chmod", "640", "/etc/send_nsca.cfg")
+    yield start_nagios()
+    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
+    for path in ("/etc/send_nsca.cfg", "/var/spool"):
+        namespaces.unbind(path)
+
+
+def test_on_the_monitor_itself_nagios_owns_the_spool(owned_by_nagios, run):
+    deny(1, 1)  # as root: the forwarder becomes nagios
+    wait_for(lambda: notified(owned_by_nagios) == ["Denied sshd-203.0.113.0"], "not notified")
+    owned_by_nagios.halt()
+    as_nagios = {"user": "nagios", "group": "nagios", "extra_groups": []}
+    assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7", **as_nagios).returncode == 75
+    owned_by_nagios.start()
+    assert run("tcpwrap-alert", "replay", **as_nagios).returncode == 0
+    wait_for(lambda: "Denied sshd-203.0.113.7" in notified(owned_by_nagios)[-1], "not notified")
 
 
 def test_nothing_of_ours_is_left_in_the_directory_of_the_pipe(by_command_file, run):
