@@ -15,6 +15,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+BLANKS = " \t\r\n"  # hosts_access.c: sep, without the comma
+# What comes along when a rule is copied from a web page or an editor, and only looks like a blank, or like nothing.
+NO_BLANK = re.compile(r"[^\S \t\r\n]|[\u00ad\u200b-\u200f\u2060\ufeff]")
 MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 COMMANDS = ("spawn", "twist", "aclexec")
 LAST = ("twist", "allow", "deny")
@@ -116,8 +119,11 @@ def read_rules(path: str, is_in_allow: bool) -> tuple[list[Rule], list[Finding]]
         if fault := _fault_of_line(line, is_in_allow):
             findings.append(Finding(path, lineno, fault))
         text = re.sub(r"(?<!\\)#.*", "", line.decode(errors="replace"), flags=re.DOTALL)
-        if not text.strip():
+        if not text.strip(BLANKS):
             continue
+        if found := NO_BLANK.search(text):
+            what = f"U+{ord(found[0]):04X} is no blank for libwrap and the shell, but a part of the word beside it"
+            findings.append(Finding(path, lineno, what))
         daemons, *rest = _split_at_colons(text, 2)
         if not rest:
             findings.append(Finding(path, lineno, "no ':' between daemons and clients; libwrap skips this line"))
@@ -184,7 +190,7 @@ def _split_at_colons(text: str, count: int) -> list[str]:
 
 
 def _parse_patterns(text: str) -> Patterns:
-    names = re.findall(r"[^\s,]+", text)
+    names = re.findall(rf"[^{BLANKS},]+", text)
     end = next((place for place, name in enumerate(names) if name.upper() == "EXCEPT"), len(names))
     return Patterns(tuple(names[:end]), tuple(names[end + 1 :]))
 
@@ -193,7 +199,7 @@ def _parse_options(text: str) -> tuple[Option, ...]:
     """Split at each ':' that has no backslash; between name and value there may be one '='."""
     options = []
     for part in re.split(r"(?<!\\):", text):
-        part = part.replace("\\:", ":").strip()
-        name = re.split(r"[\s=]", part, maxsplit=1)[0]
-        options.append(Option(name.lower(), re.sub(r"^\s*=?\s*", "", part[len(name) :])))
+        part = part.replace("\\:", ":").strip(BLANKS)
+        name = re.split(rf"[{BLANKS}=]", part, maxsplit=1)[0]
+        options.append(Option(name.lower(), re.sub(rf"^[{BLANKS}]*=?[{BLANKS}]*", "", part[len(name) :])))
     return tuple(options)

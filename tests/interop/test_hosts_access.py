@@ -100,6 +100,8 @@ def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
         (SPAWN.replace(b"HOOK", b"HOOK.d/handle_tcp_wrapper"), b"", NO_ALERT, "there is no program "),
         (SPAWN.replace(b"HOOK", b"handle_tcp_wrapper"), b"", NO_ALERT, "is not an absolute path"),
         (SPAWN.replace(b"&", b""), b"", ALERT, "the daemon waits for this command"),
+        ("ALL:\xa0ALL: spawn (HOOK %h %d) &\n".encode(), b"", ALLOWED, "U+00A0 is no blank"),
+        ("ALL: ALL: spawn (HOOK\xa0%h %d) &\n".encode(), b"", NO_ALERT, "U+00A0 is no blank"),
         (SPAWN.replace(b"spawn", b"RFC931: spawn"), b"", ALERT, "rfc931 holds client and daemon for 10 s"),
         (SPAWN.replace(b"spawn", b"rfc931 3: spawn"), b"", ALERT, "rfc931 holds client and daemon for 3 s"),
     ],

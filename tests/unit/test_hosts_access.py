@@ -29,6 +29,15 @@ def test_the_parts_of_a_rule(read):
     assert rule.options == (Option("nice", ""), Option("spawn", "(a:b = c) &"))
 
 
+@pytest.mark.parametrize("char", ["\xa0", "\u3000", "\u200b", "\ufeff", "\v", "\f"])
+@pytest.mark.parametrize(
+    "rule", ["{}ALL: ALL: nice\n", "ALL:{}ALL: nice\n", "ALL: ALL:{}nice\n", "ALL: ALL: spawn a{}b\n"]
+)
+def test_what_only_looks_like_a_blank_is_named(read, rule, char):
+    _, findings = read("# " + char + "\n" + rule.format(char))
+    assert [(finding.lineno, finding.text[:6]) for finding in findings[:1]] == [(2, f"U+{ord(char):04X}")]
+
+
 def test_lines_are_counted_from_1_and_a_rule_has_its_first_one(read):
     rules, findings = read("#\n\nsshd: ALL: \\\n nice: \\\n  keepalive\n\nno colon\nvsftpd: ALL\nnrpe: ALL")
     assert [(rule.lineno, rule.daemons.names) for rule in rules] == [(3, ("sshd",)), (8, ("vsftpd",)), (9, ("nrpe",))]
