@@ -21,6 +21,8 @@ NO_BLANK = re.compile(r"[^\S \t\r\n]|[\u00ad\u200b-\u200f\u2060\ufeff]")
 MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 COMMANDS = ("spawn", "twist", "aclexec")
 LAST = ("twist", "allow", "deny")
+FACILITY = "kern|user|mail|daemon|auth|lpr|news|uucp|cron|local[0-7]"  # no authpriv (Debian's 7.6.q-32)
+SEVERITY = "emerg|alert|crit|err|warning|notice|info|debug"
 # Each option, and what its value must match.
 OPTIONS = {
     "aclexec": ".+",
@@ -33,7 +35,7 @@ OPTIONS = {
     "nice": r"(-?\d+)?",
     "rfc931": r"(0*[1-9]\d*)?",
     "setenv": ".+",
-    "severity": r"[\w.]+",
+    "severity": rf"(?i:(({FACILITY})\.)?({SEVERITY}))",
     "spawn": ".+",
     "twist": ".+",
     "umask": "0*[0-7]{1,3}",
