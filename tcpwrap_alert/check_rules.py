@@ -18,7 +18,7 @@ from .hosts_access import COMMANDS, Finding, Rule, fault_of_options, read_rules
 HOOK = "handle_tcp_wrapper"
 # The path, as the command has it, and the arguments.
 HOOK_CALL = re.compile(rf"""([^\s();&|<>"'=]*{HOOK})(?![\w/.-])["']?([^();&|<>]*)""")
-RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &"
+RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &: deny"  # deny is for hosts.allow, and after aclexec
 RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
 
 
@@ -36,6 +36,7 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
     findings += _check_file(
         hosts_deny, "Debian's libwrap denies everybody without an alert, any other lets everybody in"
     )
+    findings += _check_aclexec(rules)
     earlier: dict[str, list[Rule]] = {}
     for rule in rules:
         findings += map(rule.find, _check_reach(rule, _covering(rule, earlier)))
@@ -72,8 +73,24 @@ def _check_reach(rule: Rule, before: Rule | None) -> Iterator[str]:
             yield f"never asked: {before.path}:{before.lineno} decides before it"
     elif _alerts(rule) and not rule.denies:
         yield "alerts for clients that it lets in; end the rule in ': deny', or move it to hosts.deny"
+    elif _alerts(rule) and not rule.decides:
+        yield "lets in whom the command of aclexec fails for, but alerts; call the hook by spawn, without aclexec"
     elif rule.denies and not _alerts(rule) and not fault_of_options(rule.options):
         yield f"denies without an alert; end it as in {RULE!r}"
+
+
+def _check_aclexec(rules: list[Rule]) -> Iterator[Finding]:
+    """Say what lets in whom it should deny after an aclexec whose command has failed.
+
+    In Debian's libwrap (7.6.q-32) such a rule does not match, and neither does then any later one that has options.
+    """
+    failing = None
+    for rule in rules:
+        if failing and rule.denies and rule.options and not rule.ends_in_verdict:
+            where = f"{failing.path}:{failing.lineno}"
+            yield rule.find(f"lets in whom the aclexec of {where} fails for, as it has options; end it in ': deny'")
+        elif not rule.decides:
+            failing = failing or rule
 
 
 def _check_options(rule: Rule) -> Iterator[str]:

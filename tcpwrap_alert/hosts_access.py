@@ -98,9 +98,19 @@ class Rule(NamedTuple):
         names = [option.name for option in self.options]
         return "twist" in names or ("deny" in names if self.is_in_allow else "allow" not in names)
 
+    @property
+    def decides(self) -> bool:
+        """Whether no other rule is asked about whom it matches; where aclexec's command fails, the next one is."""
+        return self.ends_in_verdict or all(option.name != "aclexec" for option in self.options)
+
+    @property
+    def ends_in_verdict(self) -> bool:
+        """Whether its last option decides, whatever libwrap would make of the rule else."""
+        return bool(self.options) and self.options[-1].name in LAST
+
     def covers(self, other: Rule) -> bool:
         """Return whether `other`, which comes later, is plainly never asked because of this one."""
-        return self.daemons.cover(other.daemons) and self.clients.cover(other.clients)
+        return self.decides and self.daemons.cover(other.daemons) and self.clients.cover(other.clients)
 
     def find(self, text: str) -> Finding:
         """Return a finding about this rule."""

@@ -164,7 +164,7 @@ def test_the_files_of_the_machine_are_the_default(run, isolated):
     finally:
         namespaces.unbind("/etc/hosts.deny")
         namespaces.unbind("/etc/hosts.allow")
-    rule = "'ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &'"
+    rule = "'ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny'"
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "/etc/hosts.allow:1: no ':' between daemons and clients; libwrap skips this line",

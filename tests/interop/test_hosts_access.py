@@ -58,6 +58,8 @@ def check(wrap):
         (b"ALL: ALL: spawn HOOK '%a' \"%d\" &\r\n", b""),
         (b"", b"ALL: 10.0.0.1: allow\nALL: ALL: spawn (HOOK %h %d) & : deny\n"),
         (b"ALL: 10.0.0.1: ALLOW\n" + SPAWN, b""),
+        (SPAWN.replace(b"&", b"&: deny"), b"ALL: ALL: aclexec [ %a = 10.0.0.1 ]\n"),
+        (b"", b"ALL: 10.0.0.1\nALL: ALL: aclexec false: spawn (HOOK %h %d) &: deny\n"),
     ],
 )
 def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
@@ -89,6 +91,11 @@ def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
         (SPAWN, b"ALL: 203.0.113.7: deny\n", NO_ALERT, "denies without an alert"),
         (SPAWN, b"ALL: ALL\n", ALLOWED, "never asked: "),
         (b"ALL: ALL\n" + SPAWN, b"", NO_ALERT, "never asked: "),
+        (SPAWN, b"ALL: ALL: aclexec false: allow\n", ALLOWED, "never asked: "),
+        (SPAWN, b"ALL: ALL: aclexec false\n", (False, ALERT[1]), "lets in whom the aclexec of "),
+        (b"ALL: ALL\n", b"ALL: ALL: aclexec false\n", NO_ALERT, "denies without an alert"),
+        (b"ALL: ALL: aclexec HOOK %h %d; false\n", b"", (False, ALERT[1]), "whom the command of aclexec fails for"),
+        (SPAWN.replace(b"spawn", b"aclexec false: spawn"), b"", (False, ALERT[1]), "whom the command of aclexec fails"),
         (b"*: *\n" + SPAWN, b"", NO_ALERT, "never asked: "),
         (b"sshd: ALL: spawn (HOOK %h %d) &\n", b"SSHD: ALL\n", ALLOWED, "never asked: "),
         (b"", SPAWN, (False, ALERT[1]), "alerts for clients that it lets in"),
