@@ -20,6 +20,7 @@ HOOK = "handle_tcp_wrapper"
 HOOK_CALL = re.compile(rf"""([^\s();&|<>"'=]*{HOOK})(?![\w/.-])["']?([^();&|<>]*)""")
 RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &: deny"  # deny is for hosts.allow, and after aclexec
 RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
+HOLDS = "{} holds client and daemon for {} s if the client's port 113 is silent; leave it out"
 
 
 def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
@@ -40,6 +41,7 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
     earlier: dict[str, list[Rule]] = {}
     for rule in rules:
         findings += map(rule.find, _check_reach(rule, _covering(rule, earlier)))
+        findings += map(rule.find, _check_clients(rule))
         findings += map(rule.find, _check_options(rule))
         findings += map(rule.find, _check_daemons(rule))
     if not any(map(_alerts, rules)):
@@ -79,6 +81,13 @@ def _check_reach(rule: Rule, before: Rule | None) -> Iterator[str]:
         yield f"denies without an alert; end it as in {RULE!r}"
 
 
+def _check_clients(rule: Rule) -> Iterator[str]:
+    if not (rule.daemons.names and rule.clients.names):
+        yield "matches nobody: there is no daemon, or no client"
+    if any(re.match("[^/@][^@]*@", name) for name in rule.clients.names + rule.clients.exceptions):
+        yield HOLDS.format("a client with '@', user@host,", RFC931_TIMEOUT_S)
+
+
 def _check_aclexec(rules: list[Rule]) -> Iterator[Finding]:
     """Say what lets in whom it should deny after an aclexec whose command has failed.
 
@@ -96,12 +105,13 @@ def _check_aclexec(rules: list[Rule]) -> Iterator[Finding]:
 def _check_options(rule: Rule) -> Iterator[str]:
     for option in rule.options:
         if option.name == "rfc931":
-            seconds = option.value or RFC931_TIMEOUT_S
-            yield f"rfc931 holds client and daemon for {seconds} s if the client's port 113 is silent; leave it out"
+            yield HOLDS.format("rfc931", option.value or RFC931_TIMEOUT_S)
         elif option.name == "twist":
             yield from _check_twist(rule)
         elif option.name == "spawn" and not option.value.rstrip(" )").endswith("&"):
             yield "the daemon waits for this command; end it in '&'"
+        if "%u" in option.value:
+            yield HOLDS.format("%u", RFC931_TIMEOUT_S)
         call = HOOK_CALL.search(option.value)
         if call and option.name in COMMANDS:
             yield from _check_hook(call)

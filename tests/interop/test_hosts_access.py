@@ -111,6 +111,15 @@ def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
         ("ALL: ALL: spawn (HOOK\xa0%h %d) &\n".encode(), b"", NO_ALERT, "U+00A0 is no blank"),
         (SPAWN.replace(b"spawn", b"RFC931: spawn"), b"", ALERT, "rfc931 holds client and daemon for 10 s"),
         (SPAWN.replace(b"spawn", b"rfc931 3: spawn"), b"", ALERT, "rfc931 holds client and daemon for 3 s"),
+        (
+            SPAWN.replace(b"%h", b"%h %u"),
+            b"",
+            (True, ["203.0.113.7 unknown sshd"]),
+            "%u holds client and daemon for 10 s",
+        ),
+        (SPAWN, b"ALL: root@10.0.0.1\n", ALERT, "user@host, holds client and daemon for 10 s"),
+        (SPAWN, b"ALL: @friends /etc/friends\nsshd@10.0.0.1: 10.0.0.1\n", ALERT, ""),
+        (b"ALL: : spawn (HOOK %h %d) &\n", b"", ALLOWED, "matches nobody"),
     ],
 )
 def test_what_we_warn_of_is_what_libwrap_does(wrap, check, deny, allow, answer, what):
