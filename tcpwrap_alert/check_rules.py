@@ -6,18 +6,21 @@ rule is in hosts_access.py; what the daemons do with it was measured (docs/daemo
 
 from __future__ import annotations
 
+import functools
 import os
 import pwd
 import re
 import stat
+import subprocess
 from collections.abc import Iterator
 
 from .daemons import resident_daemons, why_never_asked
 from .hosts_access import COMMANDS, Finding, Rule, fault_of_options, read_rules
 
 HOOK = "handle_tcp_wrapper"
-# The path, as the command has it, and the arguments.
-HOOK_CALL = re.compile(rf"""([^\s();&|<>"'=]*{HOOK})(?![\w/.-])["']?([^();&|<>]*)""")
+# The path, in quotes or as a word, and the arguments.
+HOOK_CALL = re.compile(rf"""["'](/[^"']*{HOOK})["']([^();&|]*)|([^\s();&|"'=]*{HOOK})(?![\w/.-])["']?([^();&|]*)""")
+REDIRECTION = re.compile(r"\d*[<>]+&?\s*[^\s();&|]+")
 RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &: deny"  # deny is for hosts.allow, and after aclexec
 RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
 HOLDS = "{} holds client and daemon for {} s if the client's port 113 is silent; leave it out"
@@ -112,9 +115,10 @@ def _check_options(rule: Rule) -> Iterator[str]:
             yield "the daemon waits for this command; end it in '&'"
         if "%u" in option.value:
             yield HOLDS.format("%u", RFC931_TIMEOUT_S)
-        call = HOOK_CALL.search(option.value)
-        if call and option.name in COMMANDS:
-            yield from _check_hook(call)
+        if option.name in COMMANDS:
+            if fault := _fault_of_command(option.value):
+                yield f"the shell does not run this command: {fault}"
+            yield from _check_calls(option.value)
 
 
 def _check_twist(rule: Rule) -> Iterator[str]:
@@ -134,8 +138,23 @@ def _check_daemons(rule: Rule) -> Iterator[str]:
                 yield f"no daemon asks this rule as '{daemon}': {why}"
 
 
-def _check_hook(call: re.Match[str]) -> Iterator[str]:
-    hook, arguments = call[1], re.sub("[\"']", " ", call[2]).split()
+@functools.lru_cache(None)
+def _fault_of_command(command: str) -> str:
+    """Return what the shell says of a command that it cannot read; it only reads it."""
+    done = subprocess.run(["/bin/sh", "-n"], input=command.encode(), capture_output=True, check=False)
+    return done.stderr.decode(errors="replace").strip().removeprefix("/bin/sh: ") if done.returncode else ""
+
+
+def _check_calls(command: str) -> Iterator[str]:
+    """Check the calls of our hook; beside one that is right, another may be anything: `test -x`, say, or a log text."""
+    calls = HOOK_CALL.findall(REDIRECTION.sub(" ", command))
+    said = [list(_check_hook(*call)) for call in ((a or c, b or d) for a, b, c, d in calls)]
+    if all(said):
+        yield from said[0] if said else ()
+
+
+def _check_hook(hook: str, words: str) -> Iterator[str]:
+    arguments = re.sub("[\"']", " ", words).split()
     if len(arguments) < 2 or arguments[0] == "%d":
         yield f"{HOOK} is called with '{' '.join(arguments)}'; it takes '%h %d'"
     if not hook.startswith("/"):

@@ -137,6 +137,16 @@ def test_a_link_is_only_as_safe_as_what_it_points_to(check, isolated, tmp_path, 
     ]
 
 
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_path_with_a_blank_stands_in_quotes(check, tmp_path, quote):
+    (tmp_path / "a b").symlink_to(".")
+    rule = f"ALL: ALL: spawn ({quote}{tmp_path}/a b/{{}}{quote} %h %d) &\n"
+    assert check(rule.format("handle_tcp_wrapper")) == []
+    assert check(rule.format("c/handle_tcp_wrapper")) == [
+        f"1: there is no program {tmp_path}/a b/c/handle_tcp_wrapper: no alert"
+    ]
+
+
 def test_the_files_of_rules_are_only_roots(run, isolated, tmp_path, check):
     check("ALL: ALL: spawn (HOOK %h %d) &\n")
     (tmp_path / "hosts.allow").touch()
