@@ -1,8 +1,9 @@
 """Which daemons of this machine ask libwrap, and which of them stay in memory.
 
 A rule names a daemon as it names itself to libwrap: its program's name, behind tcpd or xinetd the name of the server
-that they start, and in stunnel the name of the section. Nobody keeps a list, so we look: at the program's file for the
-library's name, and into the configurations of inetd, xinetd and stunnel for the word.
+that they start, and in stunnel the name of the section. Nobody keeps a list, so we look: at the program's file and, by
+ldd, at its libraries for the name of libwrap, and into the configurations of inetd, xinetd and stunnel for the word.
+What ldd cannot read, such as a script, may ask; then there is nothing to warn of.
 """
 
 from __future__ import annotations
@@ -11,18 +12,23 @@ import functools
 import glob
 import os
 import re
+import subprocess
 
 DIRECTORIES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin", "/usr/libexec")
 PREFIXES = ("", "rpc.", "in.")  # rpc.mountd calls itself mountd
-# From OpenSSH 9.8 on this program of sshd asks, in its name.
-PARTS = {"sshd": ("/usr/lib/openssh/sshd-session", "/usr/libexec/sshd-session", "/usr/libexec/openssh/sshd-session")}
+# What asks in a daemon's name: from OpenSSH 9.8 on a program of sshd, a module, or the daemon in a place of its own.
+PARTS = {
+    "sshd": ("/usr/lib/openssh/sshd-session", "/usr/libexec/sshd-session", "/usr/libexec/openssh/sshd-session"),
+    "syslog-ng": ("/usr/lib/syslog-ng/*/libafsocket.so",),
+    "upsd": ("/lib/nut/upsd",),
+}
 LIBRARY = b"libwrap.so"
 
 INETD = ("/etc/inetd.conf", "/etc/inetd.d/*", "/etc/xinetd.conf", "/etc/xinetd.d/*")
 STUNNEL = "/etc/stunnel/*.conf"
 
 # They ask in the process that serves all clients: a twist is the end of it.
-RESIDENT = ("rpcbind", "portmap", "mountd", "statd", "slapd", "snmptrapd", "mosquitto")
+RESIDENT = ("rpcbind", "portmap", "mountd", "statd", "rquotad", "slapd", "snmpd", "snmptrapd", "mosquitto", "upsd")
 
 
 @functools.lru_cache(None)
@@ -57,15 +63,19 @@ def _is_inetd_service(daemon: str) -> bool:
 def _programs(daemon: str) -> list[str]:
     names = [prefix + name for name in dict.fromkeys((daemon, daemon.lower())) for prefix in PREFIXES]
     paths = [f"{directory}/{name}" for name in names for directory in DIRECTORIES]
-    return [path for path in (*paths, *PARTS.get(daemon.lower(), ())) if os.path.isfile(path)]
+    parts = [path for pattern in PARTS.get(daemon.lower(), ()) for path in glob.glob(pattern)]
+    return [path for path in (*paths, *parts) if os.path.isfile(path)]
 
 
 def _is_linked(path: str) -> bool:
     try:
         with open(path, "rb") as file:
-            return LIBRARY in file.read()
+            if LIBRARY in file.read():
+                return True
+        done = subprocess.run(["/usr/bin/ldd", path], capture_output=True, check=False)
     except OSError:
-        return True  # unknown, so nothing to warn of
+        return True
+    return done.returncode != 0 or LIBRARY in done.stdout
 
 
 def _texts(pattern: str) -> list[str]:

@@ -72,7 +72,7 @@ ROOMS = {
     "cryptography": {"nsca.openssl"},
     "ctypes": {"nsca.mcrypt"},
     "socket": {"demo", "nsca.connect", "nsca.conversation", "nsca.receiver", "system_log"},
-    "subprocess": {"check_rules", "demo"},
+    "subprocess": {"check_rules", "daemons", "demo"},
 }
 
 # Each of these costs a good part of a bare start of Python.

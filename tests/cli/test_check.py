@@ -89,6 +89,14 @@ def test_a_twist_for_a_daemon_that_stays_is_named(check, peer):
     assert check("sshd vsftpd: ALL: spawn (HOOK %h %d) & : twist /bin/true\n") == []
 
 
+def test_a_library_may_ask_for_its_program(check, peer, monkeypatch):
+    """As snmpd's does; here it is one that is loaded before all others."""
+    peer("tcpd")
+    assert len(check("cat: ALL: spawn (HOOK %h %d) &\n")) == 1
+    monkeypatch.setenv("LD_PRELOAD", "libwrap.so.0")
+    assert check("cat: ALL: spawn (HOOK %h %d) &\n") == []
+
+
 def test_the_classic_rule_is_told_what_it_costs(check):
     found = check("ALL EXCEPT rpcbind: ALL: RFC931: twist (HOOK %h %d) &\n")
     assert found == ["1: rfc931 holds client and daemon for 10 s if the client's port 113 is silent; leave it out"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tcpwrap_alert import daemons
@@ -10,8 +12,7 @@ PROGRAMS = {
     "sshd": "ELF libwrap.so.0 ELF",
     "in.tftpd": "libwrap.so.0",
     "rpc.mountd": "libwrap.so.0",
-    "mosquitto": "libssl.so",
-    "od": "libc.so",
+    "script": "#!/bin/sh\nexec /usr/sbin/vsftpd\n",
 }
 FILES = {
     "inetd.conf": "#x stream tcp nowait root /bin/od od\ny stream tcp nowait root /usr/sbin/tcpd /bin/cat -u\n",
@@ -28,6 +29,8 @@ def machine(tmp_path, monkeypatch):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+    for name in ("mosquitto", "od"):
+        shutil.copy("/bin/true", tmp_path / "sbin" / name)
     monkeypatch.setattr(daemons, "DIRECTORIES", (str(tmp_path / "bin"), str(tmp_path / "sbin")))
     monkeypatch.setattr(daemons, "PARTS", {"sshd": (str(tmp_path / "sshd-session"),)})
     monkeypatch.setattr(daemons, "INETD", (str(tmp_path / "inetd.conf"), str(tmp_path / "xinetd.d/*")))
@@ -39,7 +42,7 @@ def machine(tmp_path, monkeypatch):
         cached.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["sshd", "SSHD", "in.tftpd", "tftpd", "mountd", "cat", "in.ftpd", "pop3s", "ssmtp"])
+@pytest.mark.parametrize("name", ["sshd", "SSHD", "in.tftpd", "tftpd", "mountd", "cat", "in.ftpd", "pop3s", "ssmtp", "script"])
 def test_these_ask(name):
     assert daemons.why_never_asked(name) == ""
 
@@ -55,7 +58,7 @@ def test_a_program_without_the_library_never_asks(machine):
 
 
 def test_sshd_may_ask_in_another_program(machine):
-    (machine / "sbin" / "sshd").write_text("")
+    shutil.copy("/bin/true", machine / "sbin" / "sshd")
     assert daemons.why_never_asked("sshd") == f"{machine}/sbin/sshd is not linked with libwrap"
     (machine / "sshd-session").write_text("libwrap.so.0")
     daemons.why_never_asked.cache_clear()
