@@ -24,7 +24,7 @@ def hook(tmp_path):
 
 
 @pytest.fixture
-def check(run, tmp_path, hook):
+def check(run, tmp_path, hook, isolated):
     """Return what the command says, without the path, about one file of rules; `HOOK` is the hook's path."""
     path = tmp_path / "hosts.deny"
 

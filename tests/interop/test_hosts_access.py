@@ -26,6 +26,8 @@ def wrap():
     """The real libwrap, with a directory that everybody may enter."""
     if not libwrap.is_there():
         skip_or_fail("libwrap is not installed")
+    if os.geteuid():
+        skip_or_fail("the files of rules must be root's")
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         asked = libwrap.Libwrap(Path(directory))
