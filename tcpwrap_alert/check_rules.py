@@ -111,7 +111,7 @@ def _check_options(rule: Rule) -> Iterator[str]:
             yield HOLDS.format("rfc931", option.value or RFC931_TIMEOUT_S)
         elif option.name == "twist":
             yield from _check_twist(rule)
-        elif option.name == "spawn" and not option.value.rstrip(" )").endswith("&"):
+        elif option.name == "spawn" and not re.search(r"&[ )]*(\s#.*)?$", option.value, re.DOTALL):
             yield "the daemon waits for this command; end it in '&'"
         if "%u" in option.value:
             yield HOLDS.format("%u", RFC931_TIMEOUT_S)

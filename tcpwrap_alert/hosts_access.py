@@ -1,9 +1,9 @@
 """What libwrap reads in hosts.allow and hosts.deny: its rules, and the lines that it cannot use.
 
-A line is `daemons : clients [: option]...`; one that ends in a backslash goes on in the next; `#` begins a comment. The
-first rule that matches decides: hosts.allow is asked first and allows, then hosts.deny, which denies; what matches no
-rule is allowed. Then the rule's options are carried out in their order, up to the first that is wrong: the connection
-is denied then, whatever the file.
+A line is `daemons : clients [: option]...`; one that ends in a backslash goes on in the next; one that begins with `#`
+is a comment, and nothing else is. The first rule that matches decides: hosts.allow is asked first and allows, then
+hosts.deny, which denies; what matches no rule is allowed. Then the rule's options are carried out in their order, up
+to the first that is wrong: the connection is denied then, whatever the file.
 
 Source: tcp_wrappers 7.6, hosts_access.c (table_match), options.c (option_table, process_options), misc.c (xgets,
 split_at). At a line that it cannot read, Debian's libwrap leaves the file, and denies if that is hosts.deny; the
@@ -130,8 +130,8 @@ def read_rules(path: str, is_in_allow: bool) -> tuple[list[Rule], list[Finding]]
     for lineno, line in _logical_lines(path):
         if fault := _fault_of_line(line, is_in_allow):
             findings.append(Finding(path, lineno, fault))
-        text = re.sub(r"(?<!\\)#.*", "", line.decode(errors="replace"), flags=re.DOTALL)
-        if not text.strip(BLANKS):
+        text = line.decode(errors="replace")
+        if text.startswith("#") or not text.strip(BLANKS):
             continue
         if found := NO_BLANK.search(text):
             what = f"U+{ord(found[0]):04X} is no blank for libwrap and the shell, but a part of the word beside it"
@@ -143,6 +143,11 @@ def read_rules(path: str, is_in_allow: bool) -> tuple[list[Rule], list[Finding]]
         options = _parse_options(rest[1]) if len(rest) > 1 else ()
         rule = Rule(path, lineno, is_in_allow, _parse_patterns(daemons), _parse_patterns(rest[0]), options)
         rules.append(rule)
+        if "#" in daemons + rest[0]:
+            what = (
+                "'#' begins a comment at the beginning of a line only; here its words are daemons, clients and options"
+            )
+            findings.append(rule.find(what))
         if fault := fault_of_options(options):
             findings.append(rule.find(f"{fault}; libwrap denies the client and leaves out the rest of the rule"))
     return rules, findings

@@ -20,9 +20,7 @@ def read(tmp_path):
 
 
 def test_the_parts_of_a_rule(read):
-    ((rule,), findings) = read(
-        "sshd, vsftpd@10.0.0.1 : ALL except [2001:db8::]/32 10. : Nice : spawn=(a\\:b = c) & # d: e\n"
-    )
+    ((rule,), findings) = read("sshd, vsftpd@10.0.0.1 : ALL except [2001:db8::]/32 10. : Nice : spawn=(a\\:b = c) &\n")
     assert findings == []
     assert rule.daemons == Patterns(("sshd", "vsftpd@10.0.0.1"), ())
     assert rule.clients == Patterns(("ALL",), ("[2001:db8::]/32", "10."))
