@@ -28,7 +28,7 @@ apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 
 # The package cannot be installed beside openbsd-inetd; its program will do.
 export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
-unpack-xinetd = { apt-get update -qq && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
+unpack-xinetd = { apt-get update -qq && rm -rf $(VENV)/xinetd.part && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
     apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
 
 .PHONY: demo test test-all test-ends fuzz docs crash bench bench-methods peers clean

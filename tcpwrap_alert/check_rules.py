@@ -7,6 +7,7 @@ rule is in hosts_access.py; what the daemons do with it was measured (docs/daemo
 from __future__ import annotations
 
 import functools
+import grp
 import os
 import pwd
 import re
@@ -15,13 +16,13 @@ import subprocess
 from collections.abc import Iterator
 
 from .daemons import resident_daemons, why_never_asked
-from .hosts_access import COMMANDS, Finding, Rule, fault_of_options, read_rules
+from .hosts_access import COMMANDS, Finding, Option, Rule, fault_of_options, matches_nobody, read_rules
 
 HOOK = "handle_tcp_wrapper"
 # The path, in quotes or as a word, and the arguments.
 HOOK_CALL = re.compile(rf"""["'](/[^"']*{HOOK})["']([^();&|]*)|([^\s();&|"'=]*{HOOK})(?![\w/.-])["']?([^();&|]*)""")
 REDIRECTION = re.compile(r"\d*[<>]+&?\s*[^\s();&|]+")
-RULE = f"ALL: ALL: spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &: deny"  # deny is for hosts.allow, and after aclexec
+OPTION = f"spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &"
 RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
 HOLDS = "{} holds client and daemon for {} s if the client's port 113 is silent; leave it out"
 
@@ -47,10 +48,13 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
         findings += map(rule.find, _check_clients(rule))
         findings += map(rule.find, _check_options(rule))
         findings += map(rule.find, _check_daemons(rule))
-    if not any(map(_alerts, rules)):
-        findings.append(Finding(hosts_deny, None, f"no rule calls {HOOK}: no denial becomes an alert; add {RULE!r}"))
     order = [hosts_allow, hosts_deny]
-    return _merge(sorted(findings, key=lambda finding: (order.index(finding.path), finding.lineno or 0)))
+    findings.sort(key=lambda finding: (order.index(finding.path), finding.lineno or 0))
+    if not any(map(_alerts, rules)):
+        missing = "" if os.path.exists(hosts_deny) else "there is no such file, and "
+        what = f"{missing}no rule calls {HOOK}: no denial becomes an alert; add 'ALL: ALL: {OPTION}'"
+        findings.append(Finding(hosts_deny, None, what))
+    return _merge(findings)
 
 
 def _merge(findings: list[Finding]) -> list[Finding]:
@@ -81,12 +85,16 @@ def _check_reach(rule: Rule, before: Rule | None) -> Iterator[str]:
     elif _alerts(rule) and not rule.decides:
         yield "lets in whom the command of aclexec fails for, but alerts; call the hook by spawn, without aclexec"
     elif rule.denies and not _alerts(rule) and not fault_of_options(rule.options):
-        yield f"denies without an alert; end it as in {RULE!r}"
+        yield f"denies without an alert; add ': {OPTION}'{' before the end' if rule.ends_in_verdict else ''}"
 
 
 def _check_clients(rule: Rule) -> Iterator[str]:
     if not (rule.daemons.names and rule.clients.names):
         yield "matches nobody: there is no daemon, or no client"
+    for name in rule.clients.names + rule.clients.exceptions:
+        if matches_nobody(name.rpartition("@")[2]):
+            known = "203.0.113., 203.0.113.0/24, [2001:db8::]/32 and files that exist"
+            yield f"'{name}' matches nobody; libwrap knows {known}"
     if any(re.match("[^/@][^@]*@", name) for name in rule.clients.names + rule.clients.exceptions):
         yield HOLDS.format("a client with '@', user@host,", RFC931_TIMEOUT_S)
 
@@ -113,6 +121,8 @@ def _check_options(rule: Rule) -> Iterator[str]:
             yield from _check_twist(rule)
         elif option.name == "spawn" and not re.search(r"&[ )]*(\s#.*)?$", option.value, re.DOTALL):
             yield "the daemon waits for this command; end it in '&'"
+        if option.name in ("user", "group") and not _is_known(option):
+            yield f"there is no {option.name} '{option.value}': libwrap denies and leaves out the rest of the rule"
         if "%u" in option.value:
             yield HOLDS.format("%u", RFC931_TIMEOUT_S)
         if option.name in COMMANDS:
@@ -121,12 +131,27 @@ def _check_options(rule: Rule) -> Iterator[str]:
             yield from _check_calls(option.value)
 
 
+def _is_known(option: Option) -> bool:
+    try:
+        if option.name == "group":
+            grp.getgrnam(option.value)
+        else:
+            user, _, group = option.value.partition(".")
+            pwd.getpwnam(user)
+            if group:
+                grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
+
+
 def _check_twist(rule: Rule) -> Iterator[str]:
     named = {name.lower() for name in rule.daemons.names}
     spared = {name.lower() for name in rule.daemons.exceptions}
     for daemon in resident_daemons():
         if (rule.daemons.matches_all or daemon.lower() in named) and daemon.lower() not in spared:
-            yield f"twist replaces the daemon, and {daemon} serves all clients in one process: use spawn for it"
+            what = f"twist replaces the daemon, and {daemon} serves all clients in one process"
+            yield f"{what}: use spawn, or name daemons that have a process for each client"
 
 
 def _check_daemons(rule: Rule) -> Iterator[str]:
@@ -159,8 +184,10 @@ def _check_hook(hook: str, words: str) -> Iterator[str]:
         yield f"{HOOK} is called with '{' '.join(arguments)}'; it takes '%h %d'"
     if not hook.startswith("/"):
         yield f"'{hook}' is not an absolute path, and inetd gives its children no PATH"
-    elif not os.access(hook, os.X_OK):
+    elif not os.path.exists(hook):
         yield f"there is no program {hook}: no alert"
+    elif not os.access(hook, os.X_OK) or os.path.isdir(hook):
+        yield f"{hook} is no program (chmod +x): no alert"
     else:
         yield from map("{} may change what daemons run as root".format, _others_who_may_change(hook))
 

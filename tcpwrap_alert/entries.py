@@ -11,7 +11,7 @@ from __future__ import annotations
 from .check_result import CheckResult, clean, shown
 from .denial import Denial
 from .errors import CheckResultError, QueueFileCorrupt, SpoolError
-from .queue_file import Entry
+from .queue_file import DENIAL, Entry
 from .system_log import tell
 from .tally import WORDS, Tally, decode_tally
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     # An entry that waits, and what it holds.
     Waiting = tuple[Entry, Denial | CheckResult | Tally]
 
-DENIAL = "denial"
 CHECK_RESULT = "check_result"
 
 

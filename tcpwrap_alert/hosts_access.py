@@ -12,12 +12,16 @@ others go on with the next line (seen on Debian's 7.6.q-32; read in FreeBSD's).
 
 from __future__ import annotations
 
+import errno
+import ipaddress
+import os
 import re
 from typing import NamedTuple
 
 BLANKS = " \t\r\n"  # hosts_access.c: sep, without the comma
 # What comes along when a rule is copied from a web page or an editor, and only looks like a blank, or like nothing.
 NO_BLANK = re.compile(r"[^\S \t\r\n]|[\u00ad\u200b-\u200f\u2060\ufeff]")
+MAX_FILE_BYTES = 16 << 20  # far more than any file of rules
 MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 COMMANDS = ("spawn", "twist", "aclexec")
 LAST = ("twist", "allow", "deny")
@@ -157,7 +161,9 @@ def fault_of_options(options: tuple[Option, ...]) -> str:
     """Return what is wrong with the first option that libwrap does not take, or nothing."""
     for number, (name, value) in enumerate(options, 1):
         if name not in OPTIONS:
-            return f"unknown option '{name}' (in a command, ':' is written '\\:'; an IPv6 address stands in brackets)"
+            is_address = re.fullmatch("[0-9a-f]{0,4}", name) and number < len(options)
+            hint = "an IPv6 address stands in brackets" if is_address else "in a command, ':' is written '\\:'"
+            return f"unknown option '{name}' ({hint})"
         if not re.fullmatch(OPTIONS[name], value, re.DOTALL):
             return f"option '{name}' cannot have the value '{value}'" if value else f"option '{name}' needs a value"
         if name in LAST and number < len(options):
@@ -165,12 +171,50 @@ def fault_of_options(options: tuple[Option, ...]) -> str:
     return ""
 
 
+def matches_nobody(client: str) -> bool:
+    """Return whether a pattern looks like an address, a network or a file, but libwrap finds no client by it.
+
+    As Debian's libwrap reads them: `203.0.113.` and `203.0.113.0/24`, without host bits and with a mask that is not 0;
+    `[2001:db8::1]` and `[2001:db8::]/32`.
+    """
+    try:
+        if client.startswith("/"):
+            return not os.path.exists(client)
+        if "[" in client or "]" in client:
+            address, _, length = client.partition("]")
+            ipv6 = ipaddress.IPv6Address(address[1:])
+            return bool(client[0] != "[" or ipv6.ipv4_mapped) or not re.fullmatch(
+                r"(/(1[01]\d|12[0-8]|\d?\d))?", length
+            )
+        if not re.fullmatch(r"[\d.]+(/[\d.]*)?", client) or "." not in client:
+            return False
+        if client.endswith("."):
+            ipaddress.IPv4Address(client + ".".join("0" * (4 - client.count("."))))
+        elif "/" in client:
+            network = ipaddress.IPv4Network(client)
+            return client.endswith("/0") or client.partition("/")[2] not in (
+                str(network.netmask),
+                str(network.prefixlen),
+            )
+        else:
+            ipaddress.IPv4Address(client)
+    except ValueError:
+        return True
+    return False
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO must not hold us
+
+
 def _logical_lines(path: str) -> list[tuple[int, bytes]]:
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        with open(path, "rb", opener=_open_at_once) as file:
+            data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         return []
+    if len(data) > MAX_FILE_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
     lines = []
     lineno = 1
     for line in re.findall(rb"(?:[^\n]*\\\n)*[^\n]*\n|.+\Z", data, re.DOTALL):
@@ -184,7 +228,7 @@ def _fault_of_line(line: bytes, is_in_allow: bool) -> str:
     if b"\0" in line:
         return "a NUL byte: libwrap takes the next line for the rest of this one"
     if not line.endswith(b"\n"):
-        what = "no newline at the end of the line"
+        what = "no newline at the end; add one"
     elif len(line) > MAX_LINE_BYTES + 1:
         what = f"more than {MAX_LINE_BYTES} bytes in one line"
     else:

@@ -17,6 +17,7 @@ from __future__ import annotations
 FORMAT = b"tcpwrap-alert 1 "
 LINE_END = b"\0\n"
 END_MARK = b"end"
+DENIAL = "denial"  # the kind that handle_tcp_wrapper writes
 MAX_QUEUE_FILE_BYTES = 1 << 20  # four arguments of 128 KiB, the longest that Linux passes
 
 

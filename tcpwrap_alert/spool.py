@@ -31,7 +31,7 @@ from .check_result import clean
 from .errors import QueueFileCorrupt, SpoolError
 from .files import NamingFailure, fsync_path, make_directory, read_file, write_all
 from .leader import DirectoryLock, Leader
-from .queue_file import MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
+from .queue_file import DENIAL, MAX_QUEUE_FILE_BYTES, Entry, decode_entry, encode_entry
 
 # A file without its end mark may still be in the hands of its writer.
 WRITING_GRACE_S = 60.0
@@ -142,6 +142,7 @@ class Spool:
 
         Raises:
             QueueFileCorrupt: it is not a queue file, or it has had no end mark for a minute.
+            SpoolError: it cannot be read, or is of somebody who may add denials only.
         """
         path = os.path.join(self.new, name)
         with NamingFailure("read", path):
@@ -156,11 +157,20 @@ class Spool:
         if not stat.S_ISREG(status.st_mode):
             raise QueueFileCorrupt(f"new/{clean(name)}: not a regular file")
         try:
-            return decode_entry(data, name, status.st_mtime_ns)
+            entry = decode_entry(data, name, status.st_mtime_ns)
         except ValueError as error:
             if abs(time.time() - status.st_mtime) < WRITING_GRACE_S:
                 return None
             raise QueueFileCorrupt(f"new/{clean(name)}: {error}") from None
+        if entry.kind != DENIAL:
+            self._check_own(name, status.st_uid)
+        return entry
+
+    def _check_own(self, name: str, uid: int) -> None:
+        """Whoever may add to new/ reports denials; what any host and service are told comes from root and the owner."""
+        if uid not in (0, os.stat(self.path).st_uid):
+            what = f"is no denial, and of user {uid}, who does not own the spool, so it is not sent"
+            raise SpoolError(f"new/{clean(name)}: {what}; chown or remove it")
 
     def _check_guarded(self) -> None:
         """Raise SpoolError if anybody may write to the spool, or if a directory of it is a link to another one."""

@@ -61,6 +61,7 @@ def bind_over(path: str, content: str) -> None:
         file.write(content)
     os.chmod(file.name, 0o644)
     run("mount", "--bind", file.name, path)
+    os.unlink(file.name)
 
 
 def mount_tmpfs(path: str, options: str = "rw") -> None:

@@ -82,7 +82,8 @@ def test_libwraps_own_tools_read_the_example(peer, isolated, tmp_path, client, a
 
 def test_a_twist_for_a_daemon_that_stays_is_named(check, peer):
     peer("rpcbind")
-    what = "twist replaces the daemon, and rpcbind serves all clients in one process: use spawn for it"
+    what = "twist replaces the daemon, and rpcbind serves all clients in one process"
+    what += ": use spawn, or name daemons that have a process for each client"
     assert check("ALL: ALL: twist (HOOK %h %d) &\n") == [f"1: {what}"]
     assert check("RPCBIND: ALL: twist (HOOK %h %d) &\n") == [f"1: {what}"]
     assert check("ALL EXCEPT rpcbind: ALL: twist (HOOK %h %d) &\n") == []
@@ -182,12 +183,12 @@ def test_the_files_of_the_machine_are_the_default(run, isolated):
     finally:
         namespaces.unbind("/etc/hosts.deny")
         namespaces.unbind("/etc/hosts.allow")
-    rule = "'ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny'"
+    option = "spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &"
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "/etc/hosts.allow:1: no ':' between daemons and clients; libwrap skips this line",
-        f"/etc/hosts.deny: no rule calls handle_tcp_wrapper: no denial becomes an alert; add {rule}",
-        f"/etc/hosts.deny:1: denies without an alert; end it as in {rule}",
+        f"/etc/hosts.deny:1: denies without an alert; add ': {option}'",
+        f"/etc/hosts.deny: no rule calls handle_tcp_wrapper: no denial becomes an alert; add 'ALL: ALL: {option}'",
     ]
 
 
@@ -195,6 +196,22 @@ def test_a_file_that_cannot_be_read_is_an_error(run, tmp_path):
     done = run("tcpwrap-alert", "check", "--deny", str(tmp_path))
     assert (done.returncode, done.stdout) == (78, "")
     assert done.stderr == f"tcpwrap-alert: {tmp_path}: cannot read: Is a directory\n"
+
+
+def test_a_file_that_is_none_of_rules_is_an_error(run, tmp_path):
+    with open(tmp_path / "large", "w") as file:
+        file.truncate(100 << 30)
+    done = run("tcpwrap-alert", "check", "--deny", str(tmp_path / "large"))
+    assert (done.returncode, done.stderr) == (78, f"tcpwrap-alert: {tmp_path}/large: cannot read: File too large\n")
+    os.mkfifo(tmp_path / "fifo")
+    assert "no rule calls" in run("tcpwrap-alert", "check", "--deny", str(tmp_path / "fifo")).stdout
+    assert "there is no such file, and no rule" in run("tcpwrap-alert", "check", "--deny", f"{tmp_path}/none").stdout
+
+
+def test_a_hook_that_is_not_executable_is_named(check, hook):
+    hook.unlink()
+    hook.touch()
+    assert check("ALL: ALL: spawn (HOOK %h %d) &\n") == [f"1: {hook} is no program (chmod +x): no alert"]
 
 
 def test_what_stands_in_a_file_cannot_reach_the_terminal(check):

@@ -131,7 +131,7 @@ def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
             "%u holds client and daemon for 10 s",
         ),
         (SPAWN, b"ALL: root@10.0.0.1\n", ALERT, "user@host, holds client and daemon for 10 s"),
-        (SPAWN, b"ALL: @friends /etc/friends\nsshd@10.0.0.1: 10.0.0.1\n", ALERT, ""),
+        (SPAWN, b"ALL: @friends /etc/hosts\nsshd@10.0.0.1: 10.0.0.1\n", ALERT, ""),
         (b"ALL: : spawn (HOOK %h %d) &\n", b"", ALLOWED, "matches nobody"),
     ],
 )
@@ -168,6 +168,34 @@ def test_a_file_that_a_daemon_may_not_read(wrap, check, name, answer):
         assert wrap.ask(uid=65534) == answer
     finally:
         file.chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "client"),
+    [
+        *((pattern, "203.0.113.7") for pattern in (
+            "203.0.113.7", "203.", "203.0.113.0/24", "203.0.113.7/32", "203.0.113.0/255.255.255.0", "203.0.113.7/24",
+            "203.0.113/24", "203.0.113.0/33", "203.0.113", "128.0.0.0/1", "0.0.0.0/0", "0.0.0.0/0.0.0.0",
+            "203.0.113.07", "203.0.113.7/", "203.0.113.7.", "203.0.113.0/0.0.0.255", "256.", "1.2.3.4.5", "[203.0.113.7]",
+            "[::ffff:203.0.113.7]", "203.0.113.*", "/nonexistent/file",
+        )),
+        *((pattern, "2001:db8::1") for pattern in (
+            "[2001:db8::1]", "[2001:db8::]/32", "[2001:db8::1]/32", "[2001:db8::/32]", "[2001:db8::1", "[2001:db8:]",
+            "[::]/0", "[2001:db8::1]/129", "[2001:db8::*]", "[2001:DB8:0::1]/128",
+        )),
+    ],
+)  # fmt: skip
+def test_a_pattern_that_matches_nobody_is_named(wrap, check, pattern, client):
+    found = check(f"ALL: {pattern}: spawn (HOOK %h %d) &\n".encode())
+    assert (wrap.ask(client=client) == ALLOWED) is any("matches nobody" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("option", "is_known"), [("user nobody", True), ("user nosuch", False), ("group nosuch", False)]
+)
+def test_a_user_who_is_not_there_is_named(wrap, check, option, is_known):
+    found = check(f"ALL: ALL: {option}: spawn (HOOK %h %d) &\n".encode())
+    assert (wrap.ask() == ALERT) is (found == []) is is_known
 
 
 def test_a_rule_that_is_wrong_is_told_so_once(check):

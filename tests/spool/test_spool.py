@@ -15,7 +15,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tcpwrap_alert.entries import open_entry
+from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.entries import check_result_entry, denial_entry, open_entry, read_waiting
 from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
 from tcpwrap_alert.queue_file import Entry
 from tcpwrap_alert.spool import Spool
@@ -707,3 +709,22 @@ def test_p10_any_other_reason_not_to_become_the_owner_is_told(spool, become, fai
 def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):
     Spool(str(tmp_path / "none")).drop_root()
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("uid", [0, 4711, 4712])
+def test_p10_who_neither_owns_the_spool_nor_is_root_reports_denials_only(spool, spool_dir, isolated, uid):
+    """What else lies there of somebody else is not sent, and stays."""
+    os.chown(spool_dir, 4711, 4711)
+    denial = spool.enqueue(denial_entry(Denial("sshd", "203.0.113.7")))
+    result = spool.enqueue(check_result_entry(CheckResult("firestorm", "Backup", 0, "OK")))
+    for name in (denial, result):
+        os.chown(spool_dir / "new" / name, uid, uid)
+    faults = {}
+    names = [entry.name for entry, _ in read_waiting(spool, spool.scan(), faults)]
+    if uid == 4712:
+        assert (names, list(faults)) == ([denial], [result])
+        what = "is no denial, and of user 4712, who does not own the spool, so it is not sent; chown or remove it"
+        assert str(faults[result]) == f"new/{result}: {what}"
+    else:
+        assert (sorted(names), faults) == (sorted([denial, result]), {})
+    assert (spool_dir / "new" / result).exists()

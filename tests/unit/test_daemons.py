@@ -42,7 +42,9 @@ def machine(tmp_path, monkeypatch):
         cached.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["sshd", "SSHD", "in.tftpd", "tftpd", "mountd", "cat", "in.ftpd", "pop3s", "ssmtp", "script"])
+@pytest.mark.parametrize(
+    "name", ["sshd", "SSHD", "in.tftpd", "tftpd", "mountd", "cat", "in.ftpd", "pop3s", "ssmtp", "script"]
+)
 def test_these_ask(name):
     assert daemons.why_never_asked(name) == ""
 
