@@ -15,8 +15,10 @@ import stat
 import subprocess
 from collections.abc import Iterator
 
+from .client_patterns import matches_nobody
 from .daemons import resident_daemons, why_never_asked
-from .hosts_access import COMMANDS, Finding, Option, Rule, fault_of_options, matches_nobody, read_rules
+from .file_modes import others_who_may_change
+from .hosts_access import COMMANDS, Finding, Option, Rule, fault_of_options, read_rules
 
 HOOK = "handle_tcp_wrapper"
 # The path, in quotes or as a word, and the arguments.
@@ -189,14 +191,14 @@ def _check_hook(hook: str, words: str) -> Iterator[str]:
     elif not os.access(hook, os.X_OK) or os.path.isdir(hook):
         yield f"{hook} is no program (chmod +x): no alert"
     else:
-        yield from map("{} may change what daemons run as root".format, _others_who_may_change(hook))
+        yield from map("{} may change what daemons run as root".format, others_who_may_change(hook))
 
 
 def _check_file(path: str, what_if_unreadable: str) -> list[Finding]:
     """Say who else may change a file of rules, and what comes of it that not everybody may read it."""
     if not os.path.exists(path):
         return []
-    texts = [f"{who} may change what daemons run as root" for who in _others_who_may_change(path)]
+    texts = [f"{who} may change what daemons run as root" for who in others_who_may_change(path)]
     if not os.stat(path).st_mode & stat.S_IROTH:
         texts.append(f"not everybody may read it: for daemons that are not root, {what_if_unreadable}")
     return [Finding(path, None, text) for text in texts]
@@ -206,30 +208,3 @@ def _alerts(rule: Rule) -> bool:
     """Whether the rule calls us."""
     commands = [option.value for option in rule.options if option.name in COMMANDS]
     return any(HOOK_CALL.search(command) or re.search(r"tcpwrap-alert\s+deny\b", command) for command in commands)
-
-
-def _others_who_may_change(path: str) -> Iterator[str]:
-    """Return who, root aside, may change or replace a file: by its mode or owner, or by those of its directories."""
-    seen = set()
-    for start in (os.path.abspath(path), os.path.realpath(path)):
-        while start not in seen:
-            seen.add(start)
-            yield from _writers(start, os.stat(start))
-            start = os.path.dirname(start)
-
-
-def _writers(path: str, status: os.stat_result) -> Iterator[str]:
-    is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    if status.st_mode & stat.S_IWOTH and not is_sticky:
-        yield f"everybody (mode of {path})"
-    elif status.st_mode & stat.S_IWGRP and status.st_gid and not is_sticky:
-        yield f"group {status.st_gid} (mode of {path})"
-    if status.st_uid:
-        yield f"{_user_name(status.st_uid)} (owner of {path})"
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"user {uid}"

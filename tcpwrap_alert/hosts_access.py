@@ -13,7 +13,6 @@ others go on with the next line (seen on Debian's 7.6.q-32; read in FreeBSD's).
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import re
 from typing import NamedTuple
@@ -169,38 +168,6 @@ def fault_of_options(options: tuple[Option, ...]) -> str:
         if name in LAST and number < len(options):
             return f"option '{name}' must be the last one"
     return ""
-
-
-def matches_nobody(client: str) -> bool:
-    """Return whether a pattern looks like an address, a network or a file, but libwrap finds no client by it.
-
-    As Debian's libwrap reads them: `203.0.113.` and `203.0.113.0/24`, without host bits and with a mask that is not 0;
-    `[2001:db8::1]` and `[2001:db8::]/32`.
-    """
-    try:
-        if client.startswith("/"):
-            return not os.path.exists(client)
-        if "[" in client or "]" in client:
-            address, _, length = client.partition("]")
-            ipv6 = ipaddress.IPv6Address(address[1:])
-            return bool(client[0] != "[" or ipv6.ipv4_mapped) or not re.fullmatch(
-                r"(/(1[01]\d|12[0-8]|\d?\d))?", length
-            )
-        if not re.fullmatch(r"[\d.]+(/[\d.]*)?", client) or "." not in client:
-            return False
-        if client.endswith("."):
-            ipaddress.IPv4Address(client + ".".join("0" * (4 - client.count("."))))
-        elif "/" in client:
-            network = ipaddress.IPv4Network(client)
-            return client.endswith("/0") or client.partition("/")[2] not in (
-                str(network.netmask),
-                str(network.prefixlen),
-            )
-        else:
-            ipaddress.IPv4Address(client)
-    except ValueError:
-        return True
-    return False
 
 
 def _open_at_once(path: str, flags: int) -> int:
