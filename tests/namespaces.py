@@ -29,6 +29,7 @@ OWN_ADDRESSES = ("192.0.2.1/32", "2001:db8::1/128")
 
 entered = False
 log: list[str] = []
+_bound: dict[str, list[str]] = {}
 
 
 def enter() -> None:
@@ -61,7 +62,7 @@ def bind_over(path: str, content: str) -> None:
         file.write(content)
     os.chmod(file.name, 0o644)
     run("mount", "--bind", file.name, path)
-    os.unlink(file.name)
+    _bound.setdefault(path, []).append(file.name)
 
 
 def mount_tmpfs(path: str, options: str = "rw") -> None:
@@ -72,6 +73,8 @@ def mount_tmpfs(path: str, options: str = "rw") -> None:
 def unbind(path: str) -> None:
     """Undo `bind_over` or `mount_tmpfs`."""
     run("umount", path)
+    if files := _bound.get(path):
+        os.unlink(files.pop())  # not before: nothing can be mounted over a file that is gone
 
 
 def processes(words: str) -> list[int]:
