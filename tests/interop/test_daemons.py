@@ -316,3 +316,20 @@ def test_what_asks_for_the_user_stalls_while_the_ident_port_of_the_client_is_sil
         denied = connect(NAMED["xinetd"])
         machine.wait_for_results(1)
         assert denied.seconds() > 10
+
+
+def test_what_such_a_user_forges_is_not_sent_and_holds_up_nothing(machine, run):
+    """Neither the forwarder that the next denial starts nor cron's replay: both leave again."""
+    let_enqueue("_rpc")
+    forged = Path(SPOOL, "new", "forged")
+    fields = "host_name=dbserver\0\nservice_description=Backup\0\nreturn_code=0\0\nplugin_output=all is well\0\n"
+    forged.write_text(f"tcpwrap-alert 1 check_result\0\n{fields}end\0\n")
+    subprocess.run(["chown", "_rpc", str(forged)], check=True)
+    assert run("handle_tcp_wrapper", "203.0.113.7", "sshd").returncode == 0
+    machine.wait_for_results(1)
+    wait_for(lambda: not namespaces.processes("tcpwrap-alert forward"), "the forwarder stays")
+    replayed = run("tcpwrap-alert", "replay")
+    assert replayed.returncode == 74
+    assert "new/forged: is no denial, and of user " in replayed.stderr
+    assert machine.results() == ["firestorm;TCP Wrappers;2;Denied sshd-203.0.113.7"]
+    assert waiting() == ["forged"]
