@@ -48,14 +48,14 @@ test-all test-ends: $(BIN)/python peers
 	@rm -rf $(VENV)/matrix
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(VENV)/matrix .
 	@rm -rf build *.egg-info
-	$(BIN)/python tests/matrix.py $(@:test-%=%)
+	$(BIN)/python tools/matrix.py $(@:test-%=%)
 
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
 
 docs: $(VENV)/installed-for-test peers
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
-	$(BIN)/python tests/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
+	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
 
 crash: $(VENV)/installed-for-test peers
 	CRASH_MATRIX=full $(BIN)/pytest tests/crash

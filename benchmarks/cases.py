@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import namespaces
 from measure import (
     BARE_PYTHON,
     PASSWORD,
@@ -27,12 +26,13 @@ from measure import (
     take_turns,
     workplace,
 )
-from nsca_daemon import NscaDaemon, wait_for
+from peers.nsca_daemon import NscaDaemon, wait_for
+from support import namespaces
 
 from tcpwrap_alert import nsca
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import check_result_entry, denial_entry
-from tcpwrap_alert.queue_file import Entry, encode_entry
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry
+from tcpwrap_alert.spool.queue_file import Entry, encode_entry
 
 # The chain of Nagios's manual: a shell script that calls a shell script that pipes an echo into C send_nsca.
 CHAIN = {

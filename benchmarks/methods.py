@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import namespaces
 from measure import PASSWORD, program, run, sink, workplace
-from streams import AVAILABLE
+from support import namespaces
+from support.streams import AVAILABLE
 
 from tcpwrap_alert.nsca.cipher import METHODS, OWN, make_encryptor
 
@@ -28,7 +28,7 @@ PACKETS_IF_SLOW = 40  # Rijndael in Python
 RECORD = b"firestorm\tTCP Wrappers\t2\tDenied sshd-203.0.113.7\n\x17"
 OURS = """\
 import sys
-from tcpwrap_alert.cli import run
+from tcpwrap_alert.commands import run
 from tcpwrap_alert.nsca.cipher import METHODS
 METHODS[int(sys.argv[1])].backends = (sys.argv[2],)
 sys.exit(run(["send", *sys.argv[3:]]))

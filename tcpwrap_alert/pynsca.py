@@ -30,7 +30,6 @@ from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, escape_newlines
 from .errors import CheckResultError
 from .nsca.cipher import check_method, make_encryptor
 from .nsca.client import send_check_results
-from .nsca.monitor import A_DAY_S, Monitor
 from .nsca.packet import (
     DATA_PACKET_LENGTH,
     LEGACY_DATA_PACKET_LENGTH,
@@ -38,6 +37,7 @@ from .nsca.packet import (
     decode_init_packet,
     encode_data_packet,
 )
+from .nsca.server import A_DAY_S, Monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

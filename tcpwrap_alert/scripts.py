@@ -10,9 +10,9 @@ import os
 import sys
 
 from .check_result import clean, parse_check_result
-from .config import config_warning, find_spool_dirs
+from .config.read import config_warning, find_spool_dirs
 from .errors import TcpwrapAlertError
-from .spool import Spool
+from .spool.spool import Spool
 
 SUBMIT_USAGE = """\
 usage: submit_check_result HOST SERVICE STATE OUTPUT
@@ -38,7 +38,7 @@ def tcpwrap_alert() -> int:
     if arguments == ["replay"] and _all_idle():
         return 0
     try:
-        from .cli import run
+        from .commands import run
     except Exception as error:
         _complain("tcpwrap-alert", f"cannot be loaded: {type(error).__name__}: {error}")
         return 70
@@ -55,8 +55,8 @@ def submit_check_result() -> int:
     try:
         result = parse_check_result(arguments)
         _complain("submit_check_result", config_warning())
-        from .entries import check_result_entry
-        from .forward import submit
+        from .forwarding.forward import submit
+        from .spool.entries import check_result_entry
 
         submit(check_result_entry(result))
     except TcpwrapAlertError as error:
@@ -86,8 +86,8 @@ def forward(arguments: list[str]) -> int:
     """
     _detach()
     from .denial import Denial
-    from .entries import denial_entry
-    from .forward import drop, lead
+    from .forwarding.forward import drop, lead
+    from .spool.entries import denial_entry
     from .system_log import tell
 
     try:

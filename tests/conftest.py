@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import namespaces
 import pytest
-from missing import skip_or_fail
-from nsca_daemon import NscaDaemon
+from peers.nsca_daemon import NscaDaemon
+from support import namespaces
+from support.missing import skip_or_fail
 
 BIN_DIR = Path(sys.executable).parent
 

@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 
 import daemon_table
-import namespaces
 import pytest
-from daemons import CASES
+from peers.daemons import CASES
+from support import namespaces
 
 from tcpwrap_alert import __version__
-from tcpwrap_alert.config import load_config
+from tcpwrap_alert.config.read import load_config
 from tcpwrap_alert.nsca.cipher import METHODS
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from nsca_daemon import wait_for
+from peers.nsca_daemon import wait_for
 
 ROOT = Path(__file__).parents[1]
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from .cipher import METHODS
     from .client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
-    from .monitor import Monitor
+    from .server import Monitor
 
 __all__ = [
     "ACCEPTED",
@@ -55,9 +55,9 @@ def __getattr__(name: str) -> object:
     """Load what is public when it is first used (PEP 562): the lean starts import this package, but not all of it."""
     if name in __all__:
         from .. import check_result, errors
-        from . import cipher, client, monitor
+        from . import cipher, client, server
 
-        for module in (check_result, errors, cipher, client, monitor):
+        for module in (check_result, errors, cipher, client, server):
             if hasattr(module, name):
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

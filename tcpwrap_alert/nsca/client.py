@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..check_result import CheckResult
-    from .monitor import Monitor
+    from .server import Monitor
 
 __all__ = ["ACCEPTED", "SENT_NOT_KNOWN", "Connection", "send_check_results"]
 

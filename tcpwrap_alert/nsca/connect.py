@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .monitor import Monitor
+    from .server import Monitor
 
 MIN_ADDRESS_SHARE_S = 3.0
 

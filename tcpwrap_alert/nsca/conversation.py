@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..check_result import CheckResult
-    from .monitor import Monitor
+    from .server import Monitor
 
 ACCEPTED = "accepted"
 SENT_NOT_KNOWN = "sent, not known"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from ..check_result import CheckResult
-    from ..config import Config
+    from ..config.read import Config
 
     class Transport(Protocol):
         """See above."""

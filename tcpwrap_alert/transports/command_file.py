@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..config import Config
+    from ..config.read import Config
 
 # Icinga 2 throws away what is older than its last result, so nothing may be stamped "now" before something older.
 KEEPS_TIME = True

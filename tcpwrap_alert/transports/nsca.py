@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..check_result import CheckResult
-    from ..config import Config
+    from ..config.read import Config
 
 KEEPS_TIME = False
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).

@@ -33,17 +33,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from namespaces import PR_SET_CHILD_SUBREAPER
+from support.namespaces import PR_SET_CHILD_SUBREAPER
 
 import tcpwrap_alert
 from tcpwrap_alert import scripts
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.config import Config
+from tcpwrap_alert.config.read import Config
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import check_result_entry, denial_entry, open_entry
-from tcpwrap_alert.fold import make_check_result
-from tcpwrap_alert.leader import Leader
-from tcpwrap_alert.queue_file import decode_entry, encode_entry
+from tcpwrap_alert.forwarding.fold import make_check_result
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry
+from tcpwrap_alert.spool.leader import Leader
+from tcpwrap_alert.spool.queue_file import decode_entry, encode_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -434,7 +434,7 @@ _bench: list[Bench] = []
 
 def set_up(base: Path, monitors: Queue[Monitor]) -> None:
     """Let this process have a bench of its own."""
-    import_module("tcpwrap_alert.cli")  # once, for all replays
+    import_module("tcpwrap_alert.commands")  # once, for all replays
     _bench.append(Bench(base, monitors.get()))
 
 

@@ -14,9 +14,9 @@ import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 
-import namespaces
 import pytest
 from crash.faults import ERRORS, IS_FULL, KILL, NEVER_FAIL, SCENARIOS, Job, Monitor, record, run, set_up
+from support import namespaces
 
 pytestmark = pytest.mark.alone
 

@@ -12,14 +12,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import namespaces
 import pytest
 from crash.faults import IS_FULL, PAUSES, Monitor, Received, age
-from nsca_daemon import wait_for
+from peers.nsca_daemon import wait_for
+from support import namespaces
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import denial_entry
-from tcpwrap_alert.queue_file import encode_entry
+from tcpwrap_alert.spool.entries import denial_entry
+from tcpwrap_alert.spool.queue_file import encode_entry
 
 pytestmark = pytest.mark.alone
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from fake_daemon import FakeDaemon, Packet
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from peers.fake_daemon import FakeDaemon, Packet
 
 from tcpwrap_alert import scripts
 

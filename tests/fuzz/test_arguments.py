@@ -10,7 +10,7 @@ from fuzz.hostile import NOBODY, TEXTS, call, examples, fresh_place, monitored_p
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.spool.spool import Spool
 
 NAMES = st.sampled_from(["firestorm", "TCP Wrappers", "größer.example"])
 STATES = st.sampled_from(["0", "1", "2", "OK", "down"])
@@ -56,7 +56,7 @@ def test_any_arguments_are_delivered_or_kept_or_refused(command, arguments, is_u
 @examples(100)
 def test_any_arguments_of_send_are_orderly(arguments):
     with fresh_place(), open(os.devnull) as nothing, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tcpwrap_alert.cli_send.STDIN", nothing.fileno())
+        patch.setattr("tcpwrap_alert.commands.send.STDIN", nothing.fileno())
         done = call("tcpwrap-alert", "send", *arguments)
     assert done.status in (0, 2, 3, 75, 77, 78)
     assert all(line.isprintable() for line in done.stderr.splitlines())

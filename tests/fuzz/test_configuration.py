@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from unittest import mock
 
-import namespaces
 import pytest
 from fuzz.hostile import EDITS, call, edited, examples, fresh_place, monitored_place
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support import namespaces
 
-from tcpwrap_alert.config import find_spool_dirs, load_config
+from tcpwrap_alert.config.read import find_spool_dirs, load_config
 from tcpwrap_alert.errors import ConfigError
 
 SECRET = b"s3cret,Wort"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from fake_daemon import FakeDaemon, closes, holds, resets
 from fuzz.hostile import examples, no_hang
 from hypothesis import given
 from hypothesis import strategies as st
+from peers.fake_daemon import FakeDaemon, closes, holds, resets
 
 from tcpwrap_alert.errors import DeliveryError, ProtocolError
 from tcpwrap_alert.nsca import CheckResult, Monitor, send_check_results

@@ -37,7 +37,7 @@ def standard_input(data, piece):
     thread = threading.Thread(target=feed, args=(writing, data, max(piece, len(data) // 2000)))
     thread.start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tcpwrap_alert.cli_send.STDIN", reading)
+        patch.setattr("tcpwrap_alert.commands.send.STDIN", reading)
         try:
             yield
         finally:

@@ -7,9 +7,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import namespaces
 import pytest
-from nsca_daemon import NscaDaemon, wait_for
+from peers.nsca_daemon import NscaDaemon, wait_for
+from support import namespaces
 
 SPOOL = "/var/spool/tcpwrap-alert"
 PASSWORD = "s3cret"

@@ -14,11 +14,11 @@ import subprocess
 import time
 from pathlib import Path
 
-import namespaces
 import pytest
-from daemons import ALLOWED, CASES, CLASSIC, DAEMONS, DENIED, PLAIN, ROOT, RULES, SPAWN, TWIST
-from nsca_daemon import wait_for
-from running_daemon import Client, RunningDaemon
+from peers.daemons import ALLOWED, CASES, CLASSIC, DAEMONS, DENIED, PLAIN, ROOT, RULES, SPAWN, TWIST
+from peers.nsca_daemon import wait_for
+from peers.running_daemon import Client, RunningDaemon
+from support import namespaces
 
 SPOOL = "/var/spool/tcpwrap-alert"
 README = (ROOT / "README.md").read_text()

@@ -10,10 +10,10 @@ import subprocess
 import time
 from pathlib import Path
 
-import namespaces
 import pytest
-from inetd import start_inetd
-from nsca_daemon import is_listening, wait_for
+from peers.inetd import start_inetd
+from peers.nsca_daemon import is_listening, wait_for
+from support import namespaces
 
 pytestmark = pytest.mark.alone
 

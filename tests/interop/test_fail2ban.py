@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from nsca_daemon import wait_for
+from peers.nsca_daemon import wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "fail2ban" / "action.d" / "tcpwrap-alert.conf"
 PASSWORD = "s3cret"

@@ -6,14 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
-import libwrap
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from missing import skip_or_fail
+from peers import libwrap
+from support.missing import skip_or_fail
 
-from tcpwrap_alert.check_rules import check_rules
-from tcpwrap_alert.hosts_access import LAST, OPTIONS, read_rules
+from tcpwrap_alert.libwrap.check_rules import check_rules
+from tcpwrap_alert.libwrap.hosts_access import LAST, OPTIONS, read_rules
 
 SPAWN = b"ALL: ALL: spawn (HOOK %h %d) &\n"
 ALERT = (True, ["203.0.113.7 sshd"])

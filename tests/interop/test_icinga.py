@@ -8,9 +8,9 @@ import time
 from functools import partial
 
 import pytest
-from denials import count_denials, deny
-from icinga import COMMAND_FILE, Icinga
-from nsca_daemon import wait_for
+from peers.icinga import COMMAND_FILE, Icinga
+from peers.nsca_daemon import wait_for
+from support.denials import count_denials, deny
 
 PASSWORD = "s3cret"
 QUIET = "OK - no denied connection for an hour"

@@ -6,11 +6,11 @@ import os
 import re
 import time
 
-import namespaces
 import pytest
-from denials import count_denials, deny
-from nagios import COMMAND_FILE, ROOT, Nagios
-from nsca_daemon import wait_for
+from peers.nagios import COMMAND_FILE, ROOT, Nagios
+from peers.nsca_daemon import wait_for
+from support import namespaces
+from support.denials import count_denials, deny
 
 PASSWORD = "s3cret"
 

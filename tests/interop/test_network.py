@@ -28,18 +28,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import namespaces
 import pytest
-from fake_daemon import FakeDaemon, closes, reads, resets
-from missing import skip_or_fail
-from nsca_daemon import wait_for
+from peers.fake_daemon import FakeDaemon, closes, reads, resets
+from peers.nsca_daemon import wait_for
+from support import namespaces
+from support.missing import skip_or_fail
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.entries import check_result_entry
 from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError, VerdictUnknown
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
-from tcpwrap_alert.nsca.monitor import Monitor
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.spool.entries import check_result_entry
+from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 

@@ -11,13 +11,13 @@ import subprocess
 import time
 from pathlib import Path
 
-import namespaces
 import pytest
-from nsca_daemon import is_listening, wait_for
+from peers.nsca_daemon import is_listening, wait_for
+from support import namespaces
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import denial_entry
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.spool.entries import denial_entry
+from tcpwrap_alert.spool.spool import Spool
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "nrpe"

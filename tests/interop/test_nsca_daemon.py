@@ -9,18 +9,18 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import namespaces
 import pytest
-from fake_daemon import black_hole
-from nsca_daemon import MODES, wait_for
-from streams import STREAMS
+from peers.fake_daemon import black_hole
+from peers.nsca_daemon import MODES, wait_for
+from support import namespaces
+from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import RefusedError, VerdictUnknown
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
-from tcpwrap_alert.nsca.monitor import Monitor
+from tcpwrap_alert.nsca.server import Monitor
 
 PASSWORD = "s3cret with a blank"
 

@@ -12,11 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import namespaces
 import pytest
-from nsca_daemon import wait_for
+from peers.nsca_daemon import wait_for
+from support import namespaces
 
-from tcpwrap_alert.queue_file import Entry, encode_entry
+from tcpwrap_alert.spool.queue_file import Entry, encode_entry
 
 PASSWORD = "s3cret"
 CLIENTS = [f"203.0.113.{number}" for number in range(20)]

@@ -16,9 +16,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-import fake_daemon
 import pytest
-from fake_daemon import (
+from peers import fake_daemon
+from peers.fake_daemon import (
     INIT_VECTOR,
     FakeDaemon,
     answers,
@@ -38,12 +38,12 @@ from fake_daemon import (
     stock,
     takes,
 )
-from name_server import NameServer
-from nsca_daemon import wait_for
+from peers.name_server import NameServer
+from peers.nsca_daemon import wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.entries import check_result_entry
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.spool.entries import check_result_entry
+from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
@@ -136,7 +136,7 @@ class Sickness(NamedTuple):
     message: str
     status: int = 75
     taken: int = 0
-    is_submitted: bool = False  # with submit_check_result, too; tests/cli/test_bad_input.py has others
+    is_submitted: bool = False  # with submit_check_result, too; tests/commands/test_bad_input.py has others
 
 
 GARBAGE = random.Random(1).randbytes(4096)

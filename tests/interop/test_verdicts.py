@@ -14,12 +14,12 @@ from itertools import product
 from typing import NamedTuple
 
 import pytest
-from nsca_daemon import MODES, wait_for
+from peers.nsca_daemon import MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import RefusedError, TcpwrapAlertError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
-from tcpwrap_alert.nsca.monitor import Monitor
+from tcpwrap_alert.nsca.server import Monitor
 
 pytestmark = pytest.mark.alone
 

@@ -6,25 +6,25 @@ import os
 import re
 import time
 
-import namespaces
 import pytest
-from configs import config_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nsca_daemon import wait_for
+from peers.nsca_daemon import wait_for
+from support import namespaces
+from support.configs import config_of
 
-from tcpwrap_alert import files
-from tcpwrap_alert import spool as spool_module
-from tcpwrap_alert.bounds import keep_within_bounds
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.drain import drain
-from tcpwrap_alert.entries import check_result_entry, denial_entry, read_waiting
 from tcpwrap_alert.errors import ConfigError, ConnectError, SpoolError
-from tcpwrap_alert.fold import make_parcels
-from tcpwrap_alert.queue_file import MAX_QUEUE_FILE_BYTES
-from tcpwrap_alert.spool import Spool
-from tcpwrap_alert.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally
+from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.fold import make_parcels
+from tcpwrap_alert.spool import files
+from tcpwrap_alert.spool import spool as spool_module
+from tcpwrap_alert.spool.bounds import keep_within_bounds
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
+from tcpwrap_alert.spool.queue_file import MAX_QUEUE_FILE_BYTES
+from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally
 
 DAY_S = 86400
 

@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 
-import namespaces
 import pytest
+from support import namespaces
 
 from tcpwrap_alert.errors import SpoolBusy, SpoolError
-from tcpwrap_alert.leader import DirectoryLock, Leader
+from tcpwrap_alert.spool.leader import DirectoryLock, Leader
 
 # Around the time that a drop has to become a forwarder with the lock, in either direction of the clock.
 YOUNG_S = (0, 8, -8)
@@ -21,7 +21,7 @@ OLD_S = (12, -12, 86_400, 2e9)
 
 CHILD = """
 import os, sys, time
-from tcpwrap_alert.leader import Leader, DirectoryLock
+from tcpwrap_alert.spool.leader import Leader, DirectoryLock
 
 leader, lock = Leader(sys.argv[1]), DirectoryLock(os.path.dirname(sys.argv[1]), 0)
 

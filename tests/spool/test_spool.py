@@ -17,10 +17,10 @@ import pytest
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.entries import check_result_entry, denial_entry, open_entry, read_waiting
 from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
-from tcpwrap_alert.queue_file import Entry
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
+from tcpwrap_alert.spool.queue_file import Entry
+from tcpwrap_alert.spool.spool import Spool
 
 DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
 CUT = DENIAL[:-6]
@@ -616,8 +616,8 @@ def test_p5_only_one_sends(spool):
 
 DROP_ROOT = """
 import os
-from tcpwrap_alert.queue_file import Entry
-from tcpwrap_alert.spool import Spool
+from tcpwrap_alert.spool.queue_file import Entry
+from tcpwrap_alert.spool.spool import Spool
 spool = Spool(".")
 spool.drop_root()
 print(*os.getresuid(), *os.getresgid(), *os.getgroups())

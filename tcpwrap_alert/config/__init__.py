@@ -1,0 +1,1 @@
+"""The configuration: `send_nsca.cfg`, found and read."""

@@ -1,0 +1,108 @@
+"""System calls on the spool's files: whole reads and writes, sync, locks; links are never followed.
+
+`NamingFailure` turns a failed call into a SpoolError with operation, path and reason.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+
+from ..check_result import clean
+from ..errors import SpoolError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+HINT = "; run this as root or as the owner of the spool"
+HINTS = {
+    "set aside": "; it is another user's directory: remove it",
+    "write": f"{HINT}, or let this user add to it with setfacl (README, hosts.deny)",
+}
+
+
+class NamingFailure:
+    """Turn an OSError in the body into a SpoolError: "path: cannot operation: reason".
+
+    A class, because contextlib would cost half of a bare start of Python.
+    """
+
+    def __init__(self, operation: str, path: str) -> None:
+        self._operation = operation
+        self._what = f"{clean(path)}: cannot {operation}"
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, OSError) and not isinstance(error, SpoolError):
+            hint = HINTS.get(self._operation, HINT) if error.errno == errno.EACCES else ""
+            raise SpoolError(f"{self._what}: {error.strerror}{hint}") from error
+
+
+class Uninterrupted:
+    """A context that no order to end (SIGTERM, SIGINT, SIGHUP) cuts in two: it waits for the end of the body.
+
+    A body of one step cannot be cut: nothing is done then, and a module less is loaded.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    def __enter__(self) -> None:
+        if self._steps > 1:
+            import signal
+
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
+    def __exit__(self, *_: object) -> None:
+        if self._steps > 1:
+            import signal
+
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
+def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
+    # O_NONBLOCK: a FIFO must not hold us. O_NOFOLLOW: a link is never followed out of the spool.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(fd)
+        # Not max_bytes at once: that would map and unmap a buffer of this size for each file.
+        size = min(status.st_size, max_bytes)
+        return (os.read(fd, size) if stat.S_ISREG(status.st_mode) else b""), status
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def fsync_path(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def try_flock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def make_directory(path: str) -> None:
+    """Make the directory `path`, for its owner only, and sync its parent; nothing if it is there."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    fsync_path(os.path.dirname(os.path.realpath(path)))

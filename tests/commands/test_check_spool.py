@@ -1,0 +1,76 @@
+"""The plugin for the spool: states, text and performance data, and that it never says OK of what it cannot see."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import pytest
+
+from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.spool.entries import denial_entry
+from tcpwrap_alert.spool.spool import Spool
+
+
+@pytest.fixture
+def put(spool_dir):
+    """Let denials wait, each for so many seconds."""
+
+    def put_files(*ages_s):
+        for age_s in ages_s:
+            entry = denial_entry(Denial("sshd", "203.0.113.7"))
+            entry.enqueued_at_ns = time.time_ns() - int(age_s * 1e9)
+            Spool(str(spool_dir)).enqueue(entry)
+
+    return put_files
+
+
+@pytest.fixture
+def check(run):
+    return lambda *arguments: run("tcpwrap-alert", "check-spool", *arguments)
+
+
+def test_an_empty_spool_is_ok(check, spool_dir):
+    done = check("-w", "5m", "-c", "1h")
+    expected = "SPOOL OK - nothing waits | entries=0;;;0 oldest=0s;300;3600;0\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+
+
+def test_no_spool_yet_is_ok(check):
+    assert check().returncode == 0
+
+
+@pytest.mark.parametrize(("age_s", "state"), [(0, 0), (200, 0), (400, 1), (3500, 1), (3700, 2), (10**6, 2), (-500, 0)])
+def test_the_oldest_decides(check, put, age_s, state):
+    put(age_s, min(age_s, 100))
+    done = check("-w", "5m", "-c", "1h")
+    assert done.returncode == state
+    word = ("OK", "WARNING", "CRITICAL")[state]
+    pattern = (
+        rf"SPOOL {word} - 2 waiting, the oldest for (\d+) s: not tried yet \| entries=2;;;0 oldest=\1s;300;3600;0\n"
+    )
+    (oldest_s,) = re.fullmatch(pattern, done.stdout).groups()
+    assert max(age_s, 0) <= int(oldest_s) <= max(age_s, 0) + 20
+
+
+def test_the_reason_is_told_without_a_bar(check, put, spool_dir):
+    put(10)
+    Spool(str(spool_dir)).defer("nagios.example:5667: a | b\x1b")
+    assert check().stdout.startswith("SPOOL OK - 1 waiting, the oldest for 1")
+    assert "nagios.example:5667: a / b? | entries=1;" in check().stdout
+
+
+def test_a_spool_that_cannot_be_read_is_unknown(check, spool_dir):
+    os.rmdir(spool_dir / "new")
+    (spool_dir / "new").touch()
+    done = check()
+    assert done.returncode == 3
+    assert done.stdout == f"SPOOL UNKNOWN - {spool_dir}/new: cannot scan: Not a directory\n"
+
+
+@pytest.mark.parametrize("arguments", [("-w", "5"), ("-c", "0s"), ("-x",), ("too", "much")])
+def test_a_usage_error_is_unknown(check, arguments):
+    done = check(*arguments)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("tcpwrap-alert: ")

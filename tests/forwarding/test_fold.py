@@ -1,0 +1,165 @@
+"""Folding: what becomes one check result, what it says, and that every denial is counted once."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.configs import config_of
+
+from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.forwarding.fold import make_parcels
+from tcpwrap_alert.spool.queue_file import Entry
+
+NOON_S = 1795176000  # 2026-11-20 12:00:00 UTC; the tests run in UTC
+STAMP = r"2026-11-20 \d\d:\d\d:\d\d \+0000"
+
+
+def denied(*clients, daemon="sshd", at_s=NOON_S, **fields):
+    """Return one denial per client, a second apart."""
+    entries = [Entry("denial", {}, f"{at_s + i}.{daemon}", int((at_s + i) * 1e9)) for i in range(len(clients))]
+    return [(entry, Denial(daemon, client, **fields)) for entry, client in zip(entries, clients)]
+
+
+def outputs(waiting, now_s=NOON_S + 60, **values):
+    return [parcel.result.plugin_output for parcel in make_parcels(waiting, config_of(**values), now_s)]
+
+
+def counted(parcels):
+    """Return how many denials the monitor would count."""
+    found = [re.search(r"\bdenied=(\d+)", parcel.result.plugin_output) for parcel in parcels]
+    return sum(int(match[1]) if match else 1 for match in found)
+
+
+def test_one_denial_is_as_it_was():
+    assert outputs(denied("203.0.113.7"), NOON_S + 1) == ["Denied sshd-203.0.113.7"]
+
+
+def test_only_what_was_folded_tells_its_times_itself():
+    waiting = denied("203.0.113.7") + denied("203.0.113.8", "203.0.113.8")
+    assert [parcel.has_time for parcel in make_parcels(waiting, config_of(), NOON_S)] == [False, True]
+
+
+def test_what_was_denied_after_an_all_clear_comes_after_it():
+    all_clear = (
+        Entry("check_result", {}, "ack", int((NOON_S + 10) * 1e9)),
+        CheckResult("firestorm", "TCP Wrappers", 0, "ok"),
+    )
+    other = (Entry("check_result", {}, "other", int((NOON_S + 21) * 1e9)), CheckResult("firestorm", "Disk", 0, "full"))
+    waiting = [*denied("c", "c"), all_clear, *denied("c", at_s=NOON_S + 20), other, *denied("c", at_s=NOON_S + 22)]
+    assert [text.split(" (")[0] for text in outputs(waiting)] == ["Denied sshd-c", "ok", "Denied sshd-c", "full"]
+    assert counted(make_parcels(waiting, config_of(), NOON_S)) == 4 + 2  # the two check results are counted as one each
+
+
+def test_equal_denials_are_one_with_their_number_and_span():
+    expected = "Denied sshd-203.0.113.7 (57 times, 12:00:00 to 12:00:56)|denied=57 clients=1"
+    assert outputs(denied(*["203.0.113.7"] * 57)) == [expected]
+
+
+def test_a_span_of_another_day_has_its_dates():
+    expected = "Denied sshd-c (2 times, 2026-11-20 12:00:00 +0000 to 2026-11-20 12:00:01 +0000)|denied=2 clients=1"
+    assert outputs(denied("c", "c"), NOON_S + 86400) == [expected]
+
+
+def test_what_the_text_does_not_show_does_not_keep_denials_apart():
+    waiting = denied("c", user="a") + denied("c", user="b", at_s=NOON_S + 1)
+    assert outputs(waiting) == ["Denied sshd-c (2 times, 12:00:00 to 12:00:01)|denied=2 clients=1"]
+    shown = outputs(waiting, NOON_S + 2, output="{client} {user}")
+    assert shown == ["c a", "c b"]
+
+
+def test_performance_data_of_the_template_stays():
+    waiting = denied("c", "c")
+    assert outputs(waiting, output="Denied {client} | x=1") == [
+        "Denied c (2 times, 12:00:00 to 12:00:01)|x=1 denied=2 clients=1"
+    ]
+
+
+@pytest.mark.parametrize(("count", "results"), [(20, 20), (21, 1)])
+def test_more_than_fold_different_ones_are_one(count, results):
+    assert len(outputs(denied(*[f"203.0.113.{i}" for i in range(count)]))) == results
+
+
+def test_the_summary_keeps_the_form_and_lists_the_most_frequent():
+    clients = ["203.0.113.1"] * 3 + ["203.0.113.2"] + ["203.0.113.3"] * 2
+    first, *lines = outputs(denied(*clients), fold=2)[0].split("\n")
+    assert first == "Denied sshd-3 clients (6 times, 12:00:00 to 12:00:05)|denied=6 clients=3"
+    assert lines == ["Denied sshd-203.0.113.1: 3", "Denied sshd-203.0.113.3: 2", "Denied sshd-203.0.113.2: 1"]
+
+
+def test_the_summary_of_several_daemons_numbers_them():
+    waiting = denied("a", "b") + denied("a", daemon="vsftpd", at_s=NOON_S + 2)
+    assert outputs(waiting, fold=1)[0].startswith("Denied 2 daemons-2 clients (3 times, 12:00:00 to 12:00:02)|")
+
+
+def test_the_summary_lists_twenty_and_how_many_more():
+    lines = outputs(denied(*[f"198.51.100.{i}" for i in range(200)]))[0].split("\n")
+    assert len(lines) == 22
+    assert lines[-1] == "and 180 more"
+
+
+def test_a_summary_of_long_names_fits_and_says_how_many_more():
+    (output,) = outputs(denied(*[f"{i:03}" + "x" * 252 for i in range(100)]))
+    *lines, last = output.split("\n")
+    assert len(output.encode()) <= 4095
+    assert last == f"and {100 - len(lines) + 1} more"
+
+
+def test_a_long_template_loses_its_end_and_not_the_numbers():
+    (output,) = outputs(denied("c", "c"), output="{client} " + "x" * 5000)
+    assert len(output) == 4095
+    assert output.endswith("x... (2 times, 12:00:00 to 12:00:01)|denied=2 clients=1")
+
+
+def test_a_summary_of_a_long_template_keeps_the_numbers():
+    (output,) = outputs(denied(*"abc"), output="{client} " + "x" * 5000, fold=2)
+    first, last = output.split("\n")
+    assert first.endswith("x... (3 times, 12:00:00 to 12:00:02)|denied=3 clients=3")
+    assert last == "and 3 more"
+    assert len(output) <= 4095
+
+
+@pytest.mark.parametrize("fold", [1, 20])
+@pytest.mark.parametrize("at_s", [2**62, -(2**62)])
+def test_a_time_that_no_calendar_has_holds_nothing_up(at_s, fold):
+    entries = [Entry("denial", {}, str(number), at_s * 10**9) for number in range(4)]
+    waiting = [(entry, Denial("sshd", client)) for entry, client in zip(entries, "aabb")]
+    parcels = make_parcels(waiting, config_of(fold=fold), NOON_S)
+    assert counted(parcels) == 4
+    assert "times, a time out of range to a time out of range)" in parcels[0].result.plugin_output
+
+
+def test_without_fold_each_is_sent():
+    clients = ["c"] * 30 + [str(i) for i in range(30)]
+    sent = [output.partition(" (at ")[0] for output in outputs(denied(*clients), fold=0)]
+    assert sent == [f"Denied sshd-{client}" for client in clients]
+
+
+def test_check_results_are_never_folded():
+    results = [(Entry("check_result", {}, str(i), NOON_S * 10**9), CheckResult("h", "s", 2, "o")) for i in range(30)]
+    assert outputs(results, NOON_S) == ["o"] * 30
+
+
+def test_the_first_of_each_gives_the_order():
+    result = (Entry("check_result", {}, "r", int((NOON_S + 1) * 1e9)), CheckResult("h", "s", 2, "o"))
+    waiting = [*denied("a"), result, *denied("b", "a", at_s=NOON_S + 2)]
+    assert [output.split(" (")[0] for output in outputs(waiting)] == ["Denied sshd-a", "o", "Denied sshd-b"]
+
+
+@given(
+    clients=st.lists(st.sampled_from("abcdefgh"), max_size=60),
+    fold=st.integers(0, 10),
+    output=st.sampled_from(["Denied {daemon}-{client}", "{client}|x=1", "same text", "{client}\n"]),
+)
+@settings(deadline=None)
+def test_every_denial_is_counted_once_and_its_file_is_named_once(clients, fold, output):
+    waiting = denied(*clients)
+    parcels = make_parcels(waiting, config_of(fold=fold, output=output), NOON_S)
+    assert counted(parcels) == len(clients)
+    assert Counter(name for parcel in parcels for name in parcel.names) == Counter(entry.name for entry, _ in waiting)
+    for parcel in parcels:
+        assert ("denied=" in parcel.result.plugin_output) == (len(parcel.names) > 1)
