@@ -176,7 +176,7 @@ def kept_connection() -> Subject:
     """A connection that is kept for many results, beside one for each, at the real nsca daemon; no aim."""
     results = [nsca.CheckResult("firestorm", f"Service {number}", 0, "OK") for number in range(20)]
     with _daemon("daemon", encryption_method=14) as (_, daemon):
-        monitor = nsca.Monitor("127.0.0.1", daemon.port, PASSWORD.encode(), 14)
+        monitor = nsca.Server("127.0.0.1", daemon.port, PASSWORD.encode(), 14)
 
         def kept() -> None:
             with nsca.Connection(monitor) as connection:

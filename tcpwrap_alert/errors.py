@@ -1,25 +1,57 @@
-"""Every error of the package, and what each one means for a check result that waits.
+"""What can go wrong, whose fault it is, and what becomes of a check result that waits.
 
-An error knows two things beside its text. `verdict` is what becomes of a waiting check result: RETRY (the peer's
-fault, trying again may help), HOLD (a person must act first) or SET_ASIDE (this one queue file is at fault).
-`exit_status` is what the command line returns, in the numbers of sysexits.h where it has one.
+Each error class carries two facts for others to act on:
+
+    handling      what the forwarder does with a check result that waits: RETRY (the server's fault, trying again may
+                  help), HOLD (a person must act first) or SET_ASIDE (this one queue file is at fault)
+    exit_status   what the command line returns, a number of `EXIT_STATUSES`
 
 Rule: only a fault in the file itself may take a file out of the spool. A wrong password, a full disk or a sick
 monitor never costs a check result, so no other class carries SET_ASIDE.
+
+`EXIT_STATUSES` is the one table of exit statuses: help texts, README and man page are made from it. The numbers are
+those of sysexits.h, where it has one.
 """
 
 from __future__ import annotations
+
+import errno
 
 RETRY = "kept in the spool; the next replay tries again"
 HOLD = "kept in the spool until this is put right; then replay delivers"
 SET_ASIDE = "set aside"
 
+EXIT_ACCEPTED = 0
+EXIT_USAGE = 64
+EXIT_NOT_A_CHECK_RESULT = 65
+EXIT_BUG = 70
+EXIT_SPOOL = 74
+EXIT_KEPT = 75
+EXIT_REJECTED = 77
+EXIT_CONFIGURATION = 78
+
+EXIT_STATUSES = {
+    EXIT_ACCEPTED: "the monitor accepted it",
+    EXIT_KEPT: "kept in the spool; the next replay tries again",
+    EXIT_REJECTED: "the monitor rejected it; kept in the spool",
+    EXIT_CONFIGURATION: "the configuration is wrong; kept in the spool",
+    EXIT_USAGE: "the command line is wrong",
+    EXIT_NOT_A_CHECK_RESULT: "the values are not a check result",
+    EXIT_SPOOL: "the spool, or the output, cannot be read or written",
+    EXIT_BUG: "a bug in tcpwrap-alert",
+}
+
+
+def exit_statuses() -> str:
+    """Return all exit statuses with their meanings, as one sentence for a help text."""
+    return "Exit status: " + ", ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUSES.items()) + "."
+
 
 class TcpwrapAlertError(Exception):
     """Base of all our errors; on its own, a bug of ours."""
 
-    verdict = HOLD
-    exit_status = 70
+    handling = HOLD
+    exit_status = EXIT_BUG
     deferred = 0  # how many check results were left in the spool because of this error
 
     @property
@@ -28,26 +60,26 @@ class TcpwrapAlertError(Exception):
         if not self.deferred:
             return str(self)
         count = "" if self.deferred == 1 else f"{self.deferred} check results "
-        return f"{self}; {count}{self.verdict}"
+        return f"{self}; {count}{self.handling}"
 
 
 class UsageError(TcpwrapAlertError):
     """The command line does not have the shape it should."""
 
-    exit_status = 64
+    exit_status = EXIT_USAGE
 
 
 class CheckResultError(TcpwrapAlertError, ValueError):
     """These values cannot be a check result."""
 
-    verdict = SET_ASIDE
-    exit_status = 65
+    handling = SET_ASIDE
+    exit_status = EXIT_NOT_A_CHECK_RESULT
 
 
 class ConfigError(TcpwrapAlertError):
     """The configuration cannot be used: `path:lineno: what`, lines counted from 1."""
 
-    exit_status = 78
+    exit_status = EXIT_CONFIGURATION
 
     def __init__(self, path: str, lineno: int | None, what: str) -> None:
         where = path if lineno is None else f"{path}:{lineno}"
@@ -57,43 +89,84 @@ class ConfigError(TcpwrapAlertError):
 class SpoolError(TcpwrapAlertError, OSError):
     """The spool cannot be read or written: path, operation and the system's reason."""
 
-    exit_status = 74
+    exit_status = EXIT_SPOOL
 
 
 class QueueFileCorrupt(SpoolError):
-    """One queue file is cut short or is not one of ours."""
+    """One queue file is at fault: it is cut short, is not one of ours, or holds no check result."""
 
-    verdict = SET_ASIDE
+    handling = SET_ASIDE
 
 
 class SpoolBusy(TcpwrapAlertError):
     """Another process has been sending from this spool for longer than we wait."""
 
-    verdict = RETRY
-    exit_status = 75
+    handling = RETRY
+    exit_status = EXIT_KEPT
 
 
 class DeliveryError(TcpwrapAlertError, OSError):
-    """The monitor did not take it: no connection, or one that was cut off. An OSError, as socket errors are."""
+    """The monitor did not take it. An OSError, as socket errors are: `errno` and `strerror` are set.
 
-    verdict = RETRY
-    exit_status = 75
+    Attributes:
+        reason: what happened.
+        place: where it happened: host:port, or the path of a command file; empty where nobody knows it yet.
+    """
+
+    handling = RETRY
+    exit_status = EXIT_KEPT
+    default_errno = errno.EIO
+
+    def __init__(self, reason: str, place: object = "", number: int | None = None) -> None:
+        self.reason = reason
+        self.place = str(place)
+        super().__init__(number or self.default_errno, f"{place}: {reason}" if self.place else reason)
+
+    def __str__(self) -> str:
+        return str(self.strerror)
 
 
-class VerdictUnknown(DeliveryError):
-    """The deadline came while packets were on their way: nobody knows whether they were taken."""
+class TimedOut(DeliveryError):
+    """The deadline came first. Caught as such whatever the conversation was waiting for."""
+
+    default_errno = errno.ETIMEDOUT
+
+
+class OutcomeUnknown(DeliveryError):
+    """Packets were on their way when the connection went wrong: nobody knows whether they were taken."""
+
+
+class OutcomeTimedOut(OutcomeUnknown, TimedOut):
+    """The deadline came while packets were on their way."""
 
 
 class ConnectError(DeliveryError):
-    """No connection: refused, no such name, no route, no answer in time."""
+    """No connection, and nothing was sent: nobody listens, no such name, no route."""
+
+    default_errno = errno.ECONNREFUSED
+
+
+class ConnectTimedOut(ConnectError, TimedOut):
+    """No connection within the deadline; nothing was sent."""
+
+    default_errno = errno.ETIMEDOUT
 
 
 class ProtocolError(DeliveryError):
-    """What the peer sent is not NSCA."""
+    """What the server sent is not the protocol that it should speak."""
+
+    default_errno = errno.EPROTO
 
 
-class RefusedError(DeliveryError):
-    """The daemon took the connection and refused the packets, or was killed before it had read them."""
+class ProtocolTimedOut(ProtocolError, TimedOut):
+    """The server sent less than the protocol's beginning within the deadline."""
 
-    verdict = HOLD
-    exit_status = 77
+    default_errno = errno.ETIMEDOUT
+
+
+class RejectedError(DeliveryError):
+    """The server took the connection and rejected what came, or was killed before it had read it."""
+
+    handling = HOLD
+    exit_status = EXIT_REJECTED
+    default_errno = errno.EACCES

@@ -3,7 +3,7 @@
     from tcpwrap_alert import pynsca    (or: from tcpwrap_alert.pynsca import NSCANotifier)
 
 Theory of operation: `NSCANotifier` keeps what it was given in plain attributes, which may be changed between calls.
-Each call makes a check result and a monitor of them and hands both to `nsca/client.py`. Texts are str, or bytes in
+Each call makes a check result and a server of them and hands both to `nsca/client.py`. Texts are str, or bytes in
 UTF-8. Nothing here knows the protocol.
 
 What differs from pynsca, on purpose:
@@ -37,7 +37,7 @@ from .nsca.packet import (
     decode_init_packet,
     encode_data_packet,
 )
-from .nsca.server import A_DAY_S, Monitor
+from .nsca.server import A_DAY_S, Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ UNKNOWN = 3
 
 
 class NSCANotifier:
-    """Send check results to the NSCA daemon of one monitor, each over a connection of its own.
+    """Send check results to the NSCA daemon of one server, each over a connection of its own.
 
     Args:
         monitoring_server: host name or address, IPv4 or IPv6.
@@ -117,7 +117,7 @@ class NSCANotifier:
         """
         check_method(self.encryption_mode)
         result = self._check_result(host_name, svc_description, return_code, plugin_output)
-        monitor = Monitor(
+        server = Server(
             _to_str(self.monitoring_server),
             self.monitoring_port,
             _to_bytes(self.password),
@@ -125,7 +125,7 @@ class NSCANotifier:
             self.legacy_2_7_mode,
             A_DAY_S if timeout is None else timeout,
         )
-        send_check_results(monitor, [result], padding=self.padding)
+        send_check_results(server, [result], padding=self.padding)
 
     def _decode_from_server(self, bytes: bytes) -> tuple[bytes, int]:  # noqa: A002 - pynsca's own word
         """Return initialization vector and timestamp of an init packet."""

@@ -19,10 +19,14 @@ TABLE = {
     "QueueFileCorrupt": (74, SET_ASIDE),
     "SpoolBusy": (75, RETRY),
     "DeliveryError": (75, RETRY),
-    "VerdictUnknown": (75, RETRY),
+    "TimedOut": (75, RETRY),
+    "OutcomeUnknown": (75, RETRY),
+    "OutcomeTimedOut": (75, RETRY),
     "ConnectError": (75, RETRY),
+    "ConnectTimedOut": (75, RETRY),
     "ProtocolError": (75, RETRY),
-    "RefusedError": (77, HOLD),
+    "ProtocolTimedOut": (75, RETRY),
+    "RejectedError": (77, HOLD),
 }
 CLASSES = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
 
@@ -37,16 +41,16 @@ def test_the_table_has_every_error():
 
 @pytest.mark.parametrize("name", TABLE)
 def test_every_error_has_its_exit_status_and_verdict(name):
-    assert (CLASSES[name].exit_status, CLASSES[name].verdict) == TABLE[name]
+    assert (CLASSES[name].exit_status, CLASSES[name].handling) == TABLE[name]
     assert issubclass(CLASSES[name], TcpwrapAlertError)
 
 
 def test_only_a_fault_in_the_file_itself_sets_it_aside():
-    setting_aside = {name for name, value in CLASSES.items() if value.verdict == SET_ASIDE}
+    setting_aside = {name for name, value in CLASSES.items() if value.handling == SET_ASIDE}
     assert setting_aside == {"CheckResultError", "QueueFileCorrupt"}
 
 
-@pytest.mark.parametrize("name", ["SpoolError", "QueueFileCorrupt", "DeliveryError", "ConnectError", "RefusedError"])
+@pytest.mark.parametrize("name", ["SpoolError", "QueueFileCorrupt", "DeliveryError", "ConnectError", "RejectedError"])
 def test_what_the_system_or_the_network_did_is_an_oserror_as_for_pynsca(name):
     assert issubclass(CLASSES[name], OSError)
 
@@ -55,7 +59,7 @@ def test_a_value_that_is_no_check_result_is_a_valueerror():
     assert issubclass(errors.CheckResultError, ValueError)
 
 
-@pytest.mark.parametrize("name", ["VerdictUnknown", "ConnectError", "ProtocolError", "RefusedError"])
+@pytest.mark.parametrize("name", ["OutcomeUnknown", "ConnectError", "ProtocolError", "RejectedError"])
 def test_whatever_the_peer_does_is_a_delivery_error(name):
     assert issubclass(CLASSES[name], DeliveryError)
 

@@ -28,11 +28,11 @@ def test_a_public_name_is_its_modules_own():
 @pytest.mark.parametrize(
     "code",
     [
-        "import tcpwrap_alert; tcpwrap_alert.nsca.Monitor; tcpwrap_alert.pynsca.OK",
+        "import tcpwrap_alert; tcpwrap_alert.nsca.Server; tcpwrap_alert.pynsca.OK",
         "from tcpwrap_alert import pynsca; pynsca.NSCANotifier",
         "from tcpwrap_alert import nsca; nsca.send_check_results",
         "from tcpwrap_alert import *; nsca.CheckResult, pynsca.OK",
-        "from tcpwrap_alert.nsca import *; Connection, RefusedError, METHODS[14]",
+        "from tcpwrap_alert.nsca import *; Connection, RejectedError, METHODS[14]",
     ],
 )
 def test_every_way_to_import_works_in_a_new_program(code):

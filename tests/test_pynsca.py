@@ -15,7 +15,7 @@ import pytest
 from peers.fake_daemon import FakeDaemon, closes, holds, open_packet, sends, sends_init
 
 from tcpwrap_alert import pynsca
-from tcpwrap_alert.errors import ConnectError, ProtocolError, RefusedError, VerdictUnknown
+from tcpwrap_alert.errors import ConnectError, OutcomeUnknown, ProtocolError, RejectedError
 from tcpwrap_alert.nsca.packet import INIT_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, PACKET_VERSION
 
 # What neither pynsca's documentation nor its tests call; our counterparts are in nsca/.
@@ -338,7 +338,7 @@ def test_an_init_packet_that_ends_early_is_an_error():
 def test_a_wrong_password_is_refused(mode):
     with FakeDaemon(password=b"right", method=mode) as daemon:
         notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, "wrong")
-        with pytest.raises(RefusedError, match="wrong password"):
+        with pytest.raises(RejectedError, match="wrong password"):
             notifier.svc_result("h", "s", 0, "o")
         assert daemon.connection().packets == []
 
@@ -346,7 +346,7 @@ def test_a_wrong_password_is_refused(mode):
 def test_no_verdict_in_time_is_an_error():
     with FakeDaemon(sends_init(holds)) as daemon:
         started = time.monotonic()
-        with pytest.raises(VerdictUnknown, match=r"no verdict within 0\.4 s"):
+        with pytest.raises(OutcomeUnknown, match=r"no verdict within 0\.4 s"):
             pynsca.NSCANotifier(daemon.address, daemon.port).svc_result("h", "s", 0, "o", timeout=0.4)
         assert 0.4 <= time.monotonic() - started < 5
 
@@ -357,6 +357,6 @@ def test_no_connection_is_an_error(address):
         pynsca.NSCANotifier(address, CLOSED_PORT).host_result("h", 0, "o")
 
 
-@pytest.mark.parametrize("error", [ConnectError, ProtocolError, RefusedError, VerdictUnknown])
+@pytest.mark.parametrize("error", [ConnectError, ProtocolError, RejectedError, OutcomeUnknown])
 def test_a_program_that_catches_socket_errors_catches_ours(error):
     assert issubclass(error, socket.error)

@@ -10,11 +10,11 @@ import click
 
 from .. import __version__
 from ..config.read import load_config, set_server
-from ..errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, UsageError
+from ..errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, TimedOut, UsageError
 from ..forwarding.stdin import send_input, spool_input
 from ..nsca.client import Connection
 from ..nsca.records import ETB, Records
-from ..nsca.server import A_DAY_S, Monitor
+from ..nsca.server import A_DAY_S, Server
 from .options import BadInput, StrictCommand, config_option, say, warn
 
 STDIN = 0
@@ -117,7 +117,7 @@ def _monitor(
     port: int | None,
     timeout_s: float | None,
     legacy_2_7_mode: bool,
-) -> Monitor:
+) -> Server:
     """Return the configuration's monitor, with what the arguments say otherwise."""
     try:
         config = load_config(config_path)
@@ -149,24 +149,23 @@ def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> Non
     except ConfigError:
         return  # told when the check results are safe
     named = _monitor(config_path, **options) if any(options.values()) else configured
-    if any(getattr(named, name) != getattr(configured, name) for name in Monitor.__slots__):
+    if any(getattr(named, name) != getattr(configured, name) for name in Server.__slots__):
         raise BadInput(
             "--spool delivers to the server of the configuration; set server, port, timeout or legacy_2_7_mode there"
         )
 
 
-def _send(records: Records, monitor: Monitor) -> int:
+def _send(records: Records, monitor: Server) -> int:
     """Send all records; return how many were delivered."""
     connection = Connection(monitor)
     try:
         send_input(STDIN, records, connection)
     except DeliveryError as error:
         text = f"Error: {error}"
-        reason = str(error)[len(f"{monitor}: ") :]
-        if f"within {monitor.timeout_s:g} s" in reason:
+        if isinstance(error, TimedOut):
             text = f"Error: Timeout after {monitor.timeout_s:g} seconds ({error})"
         elif isinstance(error, ConnectError):
-            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port}: {reason}"
+            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port}: {error.reason}"
         if connection.delivered:
             text += f"; {connection.delivered} data packet(s) before it were sent"
         raise NotSent(text) from error

@@ -19,7 +19,7 @@ from ..check_result import CheckResult, clean, parse_return_code, shown
 from ..denial import OUTPUT_FIELDS, fill
 from ..errors import CheckResultError, ConfigError
 from ..nsca.cipher import check_method
-from ..nsca.server import DEFAULT_PORT, Monitor
+from ..nsca.server import DEFAULT_PORT, Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Config:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.monitor = Monitor("")
+        self.monitor = Server("")
         self.command_file = ""
         self.host_name = os.uname().nodename
         self.service_description = "TCP Wrappers"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 
 from ..config.read import load_config
-from ..errors import SpoolError, TcpwrapAlertError, VerdictUnknown
+from ..errors import OutcomeUnknown, SpoolError, TcpwrapAlertError
 from ..spool.entries import read_waiting
 from ..spool.files import Uninterrupted
 from ..system_log import tell
@@ -69,7 +69,7 @@ def _leave_waiting(spool: Spool, config: Config | None, batch: _Batch, error: Tc
 
     error.deferred = 1
     try:
-        is_verdict_unknown = isinstance(error, VerdictUnknown)
+        is_verdict_unknown = isinstance(error, OutcomeUnknown)
         first_batch = max(batch.sent // 2, 1) if is_verdict_unknown else spool.last_error().first_batch
         error.deferred = spool.defer(str(error), first_batch)
     except SpoolError as second:

@@ -2,16 +2,16 @@
 
     from tcpwrap_alert import nsca
 
-    monitor = nsca.Monitor("nagios.example", password=b"s3cret", encryption_method=14)
+    server = nsca.Server("nagios.example", password=b"s3cret", encryption_method=14)
     result = nsca.CheckResult("firestorm", "Backup", 0, "OK - 12 GiB | time=81s")
-    nsca.send_check_results(monitor, [result])      # returns when the daemon has taken it, raises if not
+    nsca.send_check_results(server, [result])      # returns when the daemon has taken it, raises if not
 
-    with nsca.Connection(monitor) as connection:    # for results that come one by one
+    with nsca.Connection(server) as connection:    # for results that come one by one
         for result in results:
             connection.send([result])
 
 Every error is a TcpwrapAlertError. Those of a conversation are DeliveryErrors, and so OSErrors: ConnectError (nothing
-was sent), ProtocolError (the peer is no NSCA daemon), RefusedError (wrong password, method), VerdictUnknown (sent, but
+was sent), ProtocolError (the peer is no NSCA daemon), RejectedError (wrong password, method), OutcomeUnknown (sent, but
 the deadline came before the verdict). What cannot be a check result raises CheckResultError, which is a ValueError.
 """
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
         CheckResultError,
         ConnectError,
         DeliveryError,
+        OutcomeUnknown,
         ProtocolError,
-        RefusedError,
+        RejectedError,
         TcpwrapAlertError,
-        VerdictUnknown,
     )
     from .cipher import METHODS
     from .client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
-    from .server import Monitor
+    from .server import Server
 
 __all__ = [
     "ACCEPTED",
@@ -42,11 +42,11 @@ __all__ = [
     "ConnectError",
     "Connection",
     "DeliveryError",
-    "Monitor",
+    "OutcomeUnknown",
     "ProtocolError",
-    "RefusedError",
+    "RejectedError",
+    "Server",
     "TcpwrapAlertError",
-    "VerdictUnknown",
     "send_check_results",
 ]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ..check_result import CheckResult
-    from .server import Monitor
+    from .server import Server
 
 __all__ = ["ACCEPTED", "SENT_NOT_KNOWN", "Connection", "send_check_results"]
 
@@ -28,26 +28,26 @@ HOLD_BACK_S = 0.2
 
 
 def send_check_results(
-    monitor: Monitor, results: Sequence[CheckResult], padding: Callable[[int], bytes] = os.urandom
+    server: Server, results: Sequence[CheckResult], padding: Callable[[int], bytes] = os.urandom
 ) -> str:
     """Send `results` over one connection and return the verdict, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
 
-    One deadline, `monitor.timeout_s` from now, covers look-up, connection, init packet, sending and verdict.
+    One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and verdict.
 
     Args:
         padding: fills the unused bytes of the packets; `bytes` makes them NUL.
 
     Raises:
-        RefusedError: the daemon refused the packets. Nothing of the batch counts as delivered.
+        RejectedError: the daemon refused the packets. Nothing of the batch counts as delivered.
         ConnectError: no connection; nothing was sent.
         ProtocolError: the peer does not speak NSCA.
-        VerdictUnknown: the deadline came after packets had been sent; sending again may deliver twice.
+        OutcomeUnknown: the deadline came after packets had been sent; sending again may deliver twice.
         DeliveryError: any other failure of the connection.
         ValueError: more than one result in the 2.7 layout, or a method that is not available.
     """
-    if monitor.legacy_2_7_mode and len(results) > 1:
+    if server.legacy_2_7_mode and len(results) > 1:
         raise ValueError("the 2.7 layout takes one check result per connection")
-    conversation = Conversation(monitor, padding, time.monotonic() + monitor.timeout_s)
+    conversation = Conversation(server, padding, time.monotonic() + server.timeout_s)
     try:
         conversation.send(results)
         return conversation.finish()
@@ -58,14 +58,14 @@ def send_check_results(
 class Connection:
     """A connection to a daemon that is kept for many check results, as a context manager.
 
-        with Connection(monitor) as connection:
+        with Connection(server) as connection:
             connection.send(results)    # as often as you like
         # here the daemon has taken them all
 
     It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; in the 2.7 layout for
     each result. Daemons close a connection that is silent for 10 s: where results come less often, call `confirm` after
     the last one. Use it from one thread at a time.
-    `monitor.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
+    `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
 
     An error of the connection is final: what has no verdict is to be sent again, over a new one. Any other error in the
     block ends the conversation with its verdict first, so that the numbers tell what arrived.
@@ -75,10 +75,10 @@ class Connection:
         unconfirmed: how many were sent since then, without one yet.
     """
 
-    def __init__(self, monitor: Monitor, padding: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, server: Server, padding: Callable[[int], bytes] = os.urandom) -> None:
         self.delivered = 0
         self.unconfirmed = 0
-        self._monitor = monitor
+        self._server = server
         self._padding = padding
         self._conversation: Conversation | None = None
 
@@ -112,7 +112,7 @@ class Connection:
                 self.unconfirmed += 1
                 if conversation.silence_s() > HOLD_BACK_S:
                     conversation.flush()
-                if self._monitor.legacy_2_7_mode:
+                if self._server.legacy_2_7_mode:
                     self.confirm()
             if self._conversation:
                 self._conversation.deadline = self._next_deadline()
@@ -156,9 +156,9 @@ class Connection:
             self.confirm()
         deadline = self._next_deadline()
         if self._conversation is None:
-            self._conversation = Conversation(self._monitor, self._padding, deadline)
+            self._conversation = Conversation(self._server, self._padding, deadline)
         self._conversation.deadline = deadline
         return self._conversation
 
     def _next_deadline(self) -> float:
-        return time.monotonic() + self._monitor.timeout_s
+        return time.monotonic() + self._server.timeout_s

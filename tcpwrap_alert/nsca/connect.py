@@ -1,4 +1,4 @@
-"""From a monitor's name to a connected socket whose init packet has been read, within one deadline.
+"""From a server's name to a connected socket whose init packet has been read, within one deadline.
 
 All addresses of a name are tried; a dead one must leave time for those behind it. Deadlines are in seconds of
 `time.monotonic()`.
@@ -9,19 +9,19 @@ from __future__ import annotations
 import socket
 import time
 
-from ..errors import ConnectError, DeliveryError, ProtocolError
+from ..errors import ConnectError, ConnectTimedOut, DeliveryError, ProtocolError, ProtocolTimedOut, TimedOut
 from .packet import INIT_PACKET_LENGTH, decode_init_packet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .server import Monitor
+    from .server import Server
 
 MIN_ADDRESS_SHARE_S = 3.0
 
 
-def connect(monitor: Monitor, deadline: float) -> tuple[socket.socket, bytes, int]:
+def connect(server: Server, deadline: float) -> tuple[socket.socket, bytes, int]:
     """Return a connected socket and its init packet's initialization vector and timestamp.
 
     The first address of the name that sends an init packet is taken.
@@ -31,18 +31,18 @@ def connect(monitor: Monitor, deadline: float) -> tuple[socket.socket, bytes, in
         ProtocolError: the peer sent something else than an init packet.
         DeliveryError: it sent nothing, or broke the connection.
     """
-    addresses = _resolve(monitor, deadline)
+    addresses = _resolve(server, deadline)
     for left in range(len(addresses), 0, -1):
         family, kind, protocol, _, address = addresses[-left]
         share_s = min(max(remaining(deadline) / left, MIN_ADDRESS_SHARE_S), remaining(deadline))
         try:
-            return _connect_address(monitor, (family, kind, protocol), address, time.monotonic() + share_s)
+            return _connect_address(server, (family, kind, protocol), address, time.monotonic() + share_s)
         except DeliveryError as error:
             if left == 1 or time.monotonic() >= deadline:
                 number = len(addresses) - left + 1
                 tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
-                raise type(error)(f"{monitor}: {error}{tried}") from error
-    raise ConnectError(f"{monitor}: the name has no address")
+                raise type(error)(f"{error.reason}{tried}", server, error.errno) from error
+    raise ConnectError("the name has no address", server)
 
 
 def remaining(deadline: float) -> float:
@@ -51,22 +51,22 @@ def remaining(deadline: float) -> float:
 
 
 def _connect_address(
-    monitor: Monitor, kind: tuple[int, int, int], address: Any, deadline: float
+    server: Server, kind: tuple[int, int, int], address: Any, deadline: float
 ) -> tuple[socket.socket, bytes, int]:
-    """Connect to one address and read its init packet; errors come without the monitor's name."""
-    within = f"within {monitor.timeout_s:g} s"
+    """Connect to one address and read its init packet; errors come without the server's name."""
+    within = f"within {server.timeout_s:g} s"
     try:
         sock = socket.socket(*kind)
     except OSError as error:  # a family that this host does not have
-        raise ConnectError((error.strerror or str(error)).lower()) from error
+        raise ConnectError((error.strerror or str(error)).lower(), number=error.errno) from error
     try:
         try:
             sock.settimeout(remaining(deadline))
             sock.connect(address)
         except socket.timeout:
-            raise ConnectError(f"no answer to the connection attempt {within}") from None
+            raise ConnectTimedOut(f"no answer to the connection attempt {within}") from None
         except OSError as error:
-            raise ConnectError((error.strerror or str(error)).lower()) from error
+            raise ConnectError((error.strerror or str(error)).lower(), number=error.errno) from error
         iv, packet_timestamp = decode_init_packet(_read_init_packet(sock, deadline, within))
     except BaseException:
         sock.close()
@@ -83,24 +83,24 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
             chunk = sock.recv(INIT_PACKET_LENGTH - len(data))
         except socket.timeout:
             if not data:
-                raise DeliveryError(
+                raise TimedOut(
                     f"connected, but no init packet {within}; the daemon hangs, or does not speak NSCA"
                 ) from None
-            raise ProtocolError(f"sent only {received} {within}; is this an NSCA daemon?") from None
+            raise ProtocolTimedOut(f"sent only {received} {within}; is this an NSCA daemon?") from None
         except OSError as error:
-            raise DeliveryError(f"connection reset after {received}") from error
+            raise DeliveryError(f"connection reset after {received}", number=error.errno) from error
         if not chunk:
             raise ProtocolError(f"closed after {received}; is this an NSCA daemon, and may this host talk to it?")
         data += chunk
     return data
 
 
-def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
-    """Return the addresses of the monitor as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
+def _resolve(server: Server, deadline: float) -> list[Any]:
+    """Return the addresses of the server as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
     # For text, Python would load its IDNA codec, even if all of it is ASCII: half of a bare start of Python.
-    host = monitor.host.encode() if monitor.host.isascii() else monitor.host
+    host = server.host.encode() if server.host.isascii() else server.host
     try:
-        return socket.getaddrinfo(host, monitor.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         pass  # a name, not an address
     import threading
@@ -109,7 +109,7 @@ def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
 
     def look_up() -> None:
         try:
-            outcome.append(socket.getaddrinfo(host, monitor.port, type=socket.SOCK_STREAM))
+            outcome.append(socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             outcome.append(error)
 
@@ -117,12 +117,12 @@ def _resolve(monitor: Monitor, deadline: float) -> list[Any]:
     try:
         thread.start()
     except RuntimeError as error:  # the limit of processes is reached
-        raise ConnectError(f"{monitor}: cannot look the name up: {error}") from error
+        raise ConnectError(f"cannot look the name up: {error}", server) from error
     thread.join(remaining(deadline))
     if not outcome:
-        raise ConnectError(f"{monitor}: the name did not resolve within {monitor.timeout_s:g} s")
+        raise ConnectTimedOut(f"the name did not resolve within {server.timeout_s:g} s", server)
     if isinstance(outcome[0], Exception):
         reason = getattr(outcome[0], "strerror", None) or "not a host name"
-        raise ConnectError(f"{monitor}: the name does not resolve: {reason}") from outcome[0]
+        raise ConnectError(f"the name does not resolve: {reason}", server) from outcome[0]
     addresses: list[Any] = outcome[0]
     return addresses

@@ -28,7 +28,7 @@ import sys
 import termios
 import time
 
-from ..errors import DeliveryError, ProtocolError, RefusedError, VerdictUnknown
+from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError, RejectedError
 from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
 from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, encode_data_packet
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..check_result import CheckResult
-    from .server import Monitor
+    from .server import Server
 
 ACCEPTED = "accepted"
 SENT_NOT_KNOWN = "sent, not known"
@@ -65,20 +65,20 @@ class Conversation:
         ValueError: the encryption method is not available.
     """
 
-    def __init__(self, monitor: Monitor, padding: Callable[[int], bytes], deadline: float) -> None:
+    def __init__(self, server: Server, padding: Callable[[int], bytes], deadline: float) -> None:
         self.deadline = deadline
         self.opened_at = time.monotonic()
-        self._monitor = monitor
+        self._server = server
         self._padding = padding
-        self._packet_length = LEGACY_DATA_PACKET_LENGTH if monitor.legacy_2_7_mode else DATA_PACKET_LENGTH
+        self._packet_length = LEGACY_DATA_PACKET_LENGTH if server.legacy_2_7_mode else DATA_PACKET_LENGTH
         self._bytes_sent = 0
         self._was_silent = False
         self._waiting: list[bytes] = []
-        check_method(monitor.encryption_method)
-        self._sock, iv, self._packet_timestamp = connect(monitor, deadline)
+        check_method(server.encryption_method)
+        self._sock, iv, self._packet_timestamp = connect(server, deadline)
         self._written_at = time.monotonic()
         try:
-            self._encrypt = make_encryptor(monitor.encryption_method, monitor.password, iv)
+            self._encrypt = make_encryptor(server.encryption_method, server.password, iv)
             self.check_still_open()
             if hasattr(socket, "TCP_CORK"):
                 self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
@@ -94,7 +94,7 @@ class Conversation:
         """Raise unless the peer is silent now: an end or a reset here means that it does not read what comes.
 
         Raises:
-            RefusedError: it closed after packets had been sent; VerdictUnknown if that was long ago.
+            RejectedError: it closed after packets had been sent; OutcomeUnknown if that was long ago.
             DeliveryError: it closed before.
             ProtocolError: it says something.
         """
@@ -102,26 +102,26 @@ class Conversation:
         end = "closed"
         try:
             if self._sock.recv(1, socket.MSG_PEEK):
-                raise ProtocolError(f"{self._monitor}: sent more than an init packet; is this an NSCA daemon?")
+                raise ProtocolError("sent more than an init packet; is this an NSCA daemon?", self._server)
         except BlockingIOError:
             return
         except ConnectionError:
             end = "reset"
         if self._bytes_sent:
             raise self._end_after_packets()
-        raise DeliveryError(f"{self._monitor}: connection {end} after the init packet")
+        raise DeliveryError(f"connection {end} after the init packet", self._server)
 
     def send(self, results: Iterable[CheckResult]) -> None:
         """Send the data packets of `results`; up to 15 of them wait for what follows, for `flush` or `finish`.
 
         Raises:
-            RefusedError: the daemon refused the packets.
-            VerdictUnknown: the deadline came first.
+            RejectedError: the daemon refused the packets.
+            OutcomeUnknown: the deadline came first.
             DeliveryError: any other failure of the connection.
         """
         for result in results:
             padding = self._padding(self._packet_length)
-            packet = encode_data_packet(result, self._packet_timestamp, padding, self._monitor.escape_newlines)
+            packet = encode_data_packet(result, self._packet_timestamp, padding, self._server.escape_newlines)
             self._waiting.append(self._encrypt(packet))
             if len(self._waiting) > PACKETS_PER_WRITE:
                 last = self._waiting.pop()
@@ -148,7 +148,7 @@ class Conversation:
 
         Returns ACCEPTED, or SENT_NOT_KNOWN in the 2.7 layout. Raises what `send` raises, and ProtocolError.
         """
-        if not self._monitor.legacy_2_7_mode:
+        if not self._server.legacy_2_7_mode:
             self._waiting.append(EXTRA_BYTE)
         self.flush()
         try:
@@ -160,8 +160,8 @@ class Conversation:
         except OSError as error:
             raise self._judgement(error) from error
         if answer:
-            raise ProtocolError(f"{self._monitor}: answered the packets, which NSCA daemons never do")
-        return SENT_NOT_KNOWN if self._monitor.legacy_2_7_mode else ACCEPTED
+            raise ProtocolError("answered the packets, which NSCA daemons never do", self._server)
+        return SENT_NOT_KNOWN if self._server.legacy_2_7_mode else ACCEPTED
 
     def close(self) -> None:
         """Close the connection; without `finish`, what was sent has no verdict."""
@@ -178,25 +178,25 @@ class Conversation:
     def _check_end(self) -> None:
         """Raise ConnectionResetError if the peer closed without having taken everything."""
         reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if reset or (not self._monitor.legacy_2_7_mode and _unacknowledged(self._sock)):
+        if reset or (not self._server.legacy_2_7_mode and _unacknowledged(self._sock)):
             raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
 
     def _judgement(self, error: OSError) -> DeliveryError:
         """Return what a failure of the socket means for the check results."""
         if isinstance(error, socket.timeout):
-            what = f"no verdict within {self._monitor.timeout_s:g} s; it may or may not have taken the packets"
-            return VerdictUnknown(f"{self._monitor}: {what}")
+            what = f"no verdict within {self._server.timeout_s:g} s; it may or may not have taken the packets"
+            return OutcomeTimedOut(what, self._server)
         if error.errno not in RESETS:
-            return DeliveryError(f"{self._monitor}: {error.strerror or error}")
+            return DeliveryError(str(error.strerror or error), self._server)
         if self._bytes_sent < self._packet_length:
-            return DeliveryError(f"{self._monitor}: connection reset before a packet was sent")
+            return DeliveryError("connection reset before a packet was sent", self._server)
         return self._end_after_packets()
 
     def _end_after_packets(self) -> DeliveryError:
         if self._was_silent or self.silence_s() > SILENCE_S:
             what = "closed after a silence of ours; it may or may not have taken the packets before that"
-            return VerdictUnknown(f"{self._monitor}: {what}")
-        return RefusedError(_refusal(self._monitor))
+            return OutcomeUnknown(what, self._server)
+        return RejectedError(_refusal(self._server), self._server)
 
 
 def _unacknowledged(sock: socket.socket) -> int:
@@ -208,14 +208,14 @@ def _unacknowledged(sock: socket.socket) -> int:
     return int(count)
 
 
-def _refusal(monitor: Monitor) -> str:
+def _refusal(server: Server) -> str:
     causes = [
-        "wrong password" if monitor.password else "no password is set",
-        f"wrong encryption_method ({monitor.encryption_method})",
+        "wrong password" if server.password else "no password is set",
+        f"wrong encryption_method ({server.encryption_method})",
     ]
-    if monitor.password != monitor.password.strip():
+    if server.password != server.password.strip():
         causes.append("blanks around the password, which belong to it")
     causes.append("a daemon that was stopped meanwhile, or whose Nagios is down")
-    if not monitor.legacy_2_7_mode:
+    if not server.legacy_2_7_mode:
         causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
-    return f"{monitor}: the daemon refused the packets; likely causes: {'; '.join(causes)}"
+    return f"the daemon refused the packets; likely causes: {'; '.join(causes)}"

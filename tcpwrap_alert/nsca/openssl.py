@@ -2,7 +2,7 @@
 
 CAST-128 and Blowfish have no CFB8 there, so their single blocks are driven by our own loop; they also need OpenSSL's
 legacy provider. The old ciphers move from place to place between versions 38 and 50, and up to 42 they warn, which is
-of no use to whoever runs a monitor that speaks nothing else.
+of no use to whoever runs a server that speaks nothing else.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ DEFAULT_TIMEOUT_S = 10.0
 A_DAY_S = 86400.0
 
 
-class Monitor:
+class Server:
     """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation.
 
     `escape_newlines` is for a daemon older than 2.10.1, `legacy_2_7_mode` for one of 2.7.

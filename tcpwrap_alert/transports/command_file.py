@@ -18,7 +18,7 @@ import stat
 import time
 
 from ..check_result import CheckResult, cut
-from ..errors import ConnectError
+from ..errors import ConnectError, ConnectTimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def deliver(config: Config, results: Sequence[tuple[CheckResult, float | None]])
     except OSError as error:
         what = "nobody reads it" if error.errno == errno.ENXIO else f"cannot open: {error.strerror}"
         hint = "may the owner of the spool write to it?" if error.errno == errno.EACCES else "does the monitor run?"
-        raise ConnectError(f"{path}: {what}; {hint}") from error
+        raise ConnectError(f"{what}; {hint}", path, error.errno) from error
     try:
         if not stat.S_ISFIFO(os.fstat(fd).st_mode):
-            raise ConnectError(f"{path}: not a pipe, so not the monitor's command file; nothing was written")
+            raise ConnectError("not a pipe, so not the monitor's command file; nothing was written", path)
         for result, at_s in results:
             _write(fd, encode_command(result, at_s, time.time()), deadline, config)
     finally:
@@ -80,7 +80,9 @@ def _write(fd: int, line: bytes, deadline: float, config: Config) -> None:
         except BlockingIOError:
             pass
         except OSError as error:
-            raise ConnectError(f"{config.command_file}: {error.strerror}; does the monitor run?") from error
+            raise ConnectError(f"{error.strerror}; does the monitor run?", config.command_file, error.errno) from error
         left_s = deadline - time.monotonic()
         if left_s <= 0 or not select.select([], [fd], [], left_s)[1]:
-            raise ConnectError(f"{config.command_file}: full for {config.monitor.timeout_s:g} s; does the monitor run?")
+            raise ConnectTimedOut(
+                f"full for {config.monitor.timeout_s:g} s; does the monitor run?", config.command_file
+            )

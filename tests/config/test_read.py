@@ -22,7 +22,7 @@ from tcpwrap_alert.config.read import (
     set_server,
 )
 from tcpwrap_alert.errors import ConfigError
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 KEYS = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
@@ -370,7 +370,7 @@ def test_another_host_does_not_take_over_the_port(load, before, then, port):
 
 @pytest.mark.parametrize(("host", "text"), [("h", "h:5667"), ("1.2.3.4", "1.2.3.4:5667"), ("::1", "[::1]:5667")])
 def test_a_monitor_is_shown_as_the_configuration_would_name_it(load, host, text):
-    assert str(Monitor(host)) == text
+    assert str(Server(host)) == text
     assert str(load(f"server={text}").monitor) == text
 
 

@@ -18,7 +18,7 @@ from peers.nsca_daemon import wait_for
 from tcpwrap_alert.forwarding import stdin as send_module
 from tcpwrap_alert.nsca.client import Connection
 from tcpwrap_alert.nsca.records import Records
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 RECORD = b"h\ts\t0\tfine\n\x17"
 SILENCE_S = 0.3
@@ -34,7 +34,7 @@ def daemon():
 def sending(daemon, monkeypatch):
     """`send_input` in a thread, on a pipe that the test writes to; a short silence ends its connection."""
     monkeypatch.setattr(send_module, "SILENCE_S", SILENCE_S)
-    connection = Connection(Monitor(daemon.address, daemon.port))
+    connection = Connection(Server(daemon.address, daemon.port))
     faults = []
     ours, theirs = os.pipe()
     records = Records(lambda *fault: faults.append(fault))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from peers.fake_daemon import FakeDaemon, closes, holds, resets
 
 from tcpwrap_alert.errors import DeliveryError, ProtocolError
-from tcpwrap_alert.nsca import CheckResult, Monitor, send_check_results
+from tcpwrap_alert.nsca import CheckResult, Server, send_check_results
 
 pytestmark = pytest.mark.alone
 
@@ -52,7 +52,7 @@ def test_any_bytes_from_a_server_are_a_verdict_or_a_delivery_error_in_time(data,
         started = time.monotonic()
         try:
             with no_hang():
-                send_check_results(Monitor("127.0.0.1", daemon.port, b"", 0, timeout_s=TIMEOUT_S), [RESULT])
+                send_check_results(Server("127.0.0.1", daemon.port, b"", 0, timeout_s=TIMEOUT_S), [RESULT])
             taken = True
         except DeliveryError as error:
             refused = error

@@ -35,9 +35,9 @@ from support import namespaces
 from support.missing import skip_or_fail
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import ConnectError, DeliveryError, RefusedError, VerdictUnknown
+from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
@@ -227,7 +227,7 @@ def converse_with(start_nsca):
 
 def monitor_of(daemon, **changes):
     values = {"password": PASSWORD.encode(), "encryption_method": daemon.method, "timeout_s": TIMEOUT_S, **changes}
-    return Monitor(DAEMON_ADDRESS, daemon.port, **values)
+    return Server(DAEMON_ADDRESS, daemon.port, **values)
 
 
 def make_results(count):
@@ -292,7 +292,7 @@ def find_problem(conversation, told):
     expected = expected_results(count) if name == "right password" else []
     if verdict == ACCEPTED:
         fits = arrived == expected_results(count) == expected
-    elif type(verdict) is RefusedError:
+    elif type(verdict) is RejectedError:
         fits = arrived == expected == []
     else:
         fits = took_s >= TIMEOUT_S and arrived == expected[: len(arrived)]
@@ -324,7 +324,7 @@ def test_a_refusal_is_seen_though_the_extra_byte_comes_late(connect_by, converse
     """The daemon has read all it has and closes cleanly: the end of file comes first, the reset after it."""
     line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
     verdict, took_s, arrived = converse_with(line, count, method, password=b"wrong")
-    assert type(verdict) is RefusedError
+    assert type(verdict) is RejectedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
@@ -350,14 +350,14 @@ def test_a_refusal_whose_resets_are_all_lost_is_never_acceptance(connect_by, con
     line = connect_by(mtu, losing(is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
     wait_for(lambda: any(map(is_reset_by_daemon, line.segments)), "no reset to lose")
-    assert type(verdict) is RefusedError or (type(verdict) is VerdictUnknown and took_s >= 1.6)
+    assert type(verdict) is RejectedError or (type(verdict) is OutcomeUnknown and took_s >= 1.6)
     assert arrived == []
 
 
 def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
     line = connect_by(ALONE_MTU, holding(0.5, is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, 3, password=b"wrong")
-    assert type(verdict) is RefusedError
+    assert type(verdict) is RejectedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
@@ -365,7 +365,7 @@ def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
 def test_a_line_that_dies_before_the_daemons_end_is_not_known(connect_by, converse_with):
     line = connect_by(1500, losing(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment)))
     verdict, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
-    assert type(verdict) is VerdictUnknown
+    assert type(verdict) is OutcomeUnknown
     assert "no verdict within 2 s" in str(verdict)
     assert took_s >= 2.0
     assert arrived == expected_results(3)
@@ -399,7 +399,7 @@ def test_a_daemon_that_closes_after_one_packet_is_a_refusal(connect_by, end, cou
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
         verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count)
         assert len(daemon.connection().received) == 4304
-    assert type(verdict) is RefusedError
+    assert type(verdict) is RejectedError
     assert took_s < TIMEOUT_S
 
 

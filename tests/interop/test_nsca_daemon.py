@@ -16,18 +16,18 @@ from support import namespaces
 from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import RefusedError, VerdictUnknown
+from tcpwrap_alert.errors import OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 PASSWORD = "s3cret with a blank"
 
 
 def monitor_of(daemon, **changes):
     values = {"password": daemon.password.encode(), "encryption_method": daemon.method, **changes}
-    return Monitor(values.pop("host", daemon.address), daemon.port, **values)
+    return Server(values.pop("host", daemon.address), daemon.port, **values)
 
 
 def make_results(count):
@@ -62,7 +62,7 @@ def test_accepted_is_what_the_command_file_received(start_nsca, method, mode, co
 
 def test_a_refusal_names_the_place_and_the_causes(start_nsca):
     daemon = start_nsca(method=14, password=PASSWORD)
-    with pytest.raises(RefusedError, match=rf"127.0.0.1:{daemon.port}: .*wrong password.*method \(14\)"):
+    with pytest.raises(RejectedError, match=rf"127.0.0.1:{daemon.port}: .*wrong password.*method \(14\)"):
         send_check_results(monitor_of(daemon, password=b"wrong"), make_results(1))
     assert daemon.results() == []
 
@@ -71,7 +71,7 @@ def test_a_refusal_names_the_place_and_the_causes(start_nsca):
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 1), (1, 0), (0, 14), (14, 0)])
 def test_in_clear_where_the_daemon_decrypts_is_refused_and_so_is_the_reverse(start_nsca, ours, theirs, mode):
     daemon = start_nsca(method=theirs, mode=mode, password=PASSWORD)
-    with pytest.raises(RefusedError):
+    with pytest.raises(RejectedError):
         send_check_results(monitor_of(daemon, encryption_method=ours), make_results(1))
     assert daemon.results() == []
 
@@ -97,7 +97,7 @@ def test_a_daemon_that_closes_in_a_silence_is_not_said_to_have_refused(start_nsc
     connection = Connection(monitor_of(daemon))
     connection.send(make_results(1))
     wait_for(lambda: not namespaces.processes("nsca --inetd"), "it has not closed")
-    with pytest.raises(VerdictUnknown, match="closed after a silence"):
+    with pytest.raises(OutcomeUnknown, match="closed after a silence"):
         connection.send(make_results(1))
     assert daemon.results() == lines_of(1)
 
@@ -163,7 +163,7 @@ def test_ipv6(start_nsca, mode):
     daemon = start_nsca(address="::1", mode=mode, method=14, password=PASSWORD)
     assert send_check_results(monitor_of(daemon), make_results(3)) == ACCEPTED
     assert daemon.results() == lines_of(3)
-    with pytest.raises(RefusedError, match=rf"^\[::1\]:{daemon.port}: "):
+    with pytest.raises(RejectedError, match=rf"^\[::1\]:{daemon.port}: "):
         send_check_results(monitor_of(daemon, password=b"wrong"), make_results(3))
     assert daemon.results() == lines_of(3)
 

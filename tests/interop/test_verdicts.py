@@ -17,9 +17,9 @@ import pytest
 from peers.nsca_daemon import MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import RefusedError, TcpwrapAlertError
+from tcpwrap_alert.errors import RejectedError, TcpwrapAlertError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
 
@@ -98,9 +98,9 @@ def verdict_of(connection, daemon):
     method = WRONG_METHODS[kind.method] if kind.settings == "wrong method" else kind.method
     try:
         return send_check_results(
-            Monitor(daemon.address, daemon.port, password, method, timeout_s=TIMEOUT_S), connection.results()
+            Server(daemon.address, daemon.port, password, method, timeout_s=TIMEOUT_S), connection.results()
         )
-    except RefusedError:
+    except RejectedError:
         return REFUSED
     except TcpwrapAlertError as error:
         return f"{type(error).__name__}: {error}"

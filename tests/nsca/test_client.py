@@ -28,15 +28,18 @@ from support import namespaces
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import (
     ConnectError,
+    ConnectTimedOut,
     DeliveryError,
+    OutcomeTimedOut,
     ProtocolError,
-    RefusedError,
+    ProtocolTimedOut,
+    RejectedError,
     TcpwrapAlertError,
-    VerdictUnknown,
+    TimedOut,
 )
 from tcpwrap_alert.nsca import connect, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
 
@@ -68,7 +71,7 @@ def hosts(isolated):
 
 def monitor_of(daemon, **changes):
     values = {"password": daemon.password, "encryption_method": daemon.method, "timeout_s": 10.0, **changes}
-    return Monitor(values.pop("host", daemon.address), daemon.port, **values)
+    return Server(values.pop("host", daemon.address), daemon.port, **values)
 
 
 def make_results(count):
@@ -200,7 +203,7 @@ def test_a_daemon_with_little_room(start, count):
 def test_a_wrong_password_is_refused(start, method, count):
     daemon = start(method=method)
     error, took_s = send_in_vain(monitor_of(daemon, password=b"wrong"), make_results(count))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert "wrong password" in str(error)
     assert took_s < SOON_S
     assert daemon.connection().packets == []
@@ -211,7 +214,7 @@ def test_a_wrong_password_is_refused(start, method, count):
 def test_a_wrong_method_is_refused(start, ours, theirs, count):
     daemon = start(method=theirs)
     error, _ = send_in_vain(monitor_of(daemon, encryption_method=ours), make_results(count))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert f"wrong encryption_method ({ours})" in str(error)
     assert daemon.connection().packets == []
 
@@ -220,7 +223,7 @@ def test_a_wrong_method_is_refused(start, ours, theirs, count):
 def test_a_2_7_daemon_refuses_the_large_packets(start, count):
     daemon = start(packet_size=fake_daemon.OLD_PACKET_SIZE)
     error, _ = send_in_vain(monitor_of(daemon), make_results(count))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert "legacy_2_7_mode" in str(error)
 
 
@@ -237,30 +240,30 @@ def test_blanks_around_the_password_are_named_without_it(start, password):
 def test_an_end_with_bytes_unread_is_a_refusal(start, end, count, read):
     daemon = start(reads(read, then=end))
     error, took_s = send_in_vain(monitor_of(daemon), make_results(count))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert took_s < SOON_S
 
 
 def test_a_reset_after_everything_was_read_is_a_refusal(start):
     daemon = start(reads_all(resets))
-    assert type(send_in_vain(monitor_of(daemon))[0]) is RefusedError
+    assert type(send_in_vain(monitor_of(daemon))[0]) is RejectedError
 
 
 # Neither: each misbehaviour has one error
 
 
 MISBEHAVIOURS = {
-    "silence": (fake_daemon.silent, DeliveryError, "connected, but no init packet within", WAITS),
+    "silence": (fake_daemon.silent, TimedOut, "connected, but no init packet within", WAITS),
     "a close instead of an init packet": (closes, ProtocolError, "closed after 0 of the 132 bytes", AT_ONCE),
     "a reset instead of an init packet": (resets_soon, DeliveryError, "reset after 0 of the 132", AT_ONCE),
-    "1 byte of it": (sends(b"x", then=holds), ProtocolError, "only 1 of the 132 bytes of an init", WAITS),
-    "131 bytes of it": (sends(b"x" * 131, then=holds), ProtocolError, "only 131 of the 132 bytes", WAITS),
+    "1 byte of it": (sends(b"x", then=holds), ProtocolTimedOut, "only 1 of the 132 bytes of an init", WAITS),
+    "131 bytes of it": (sends(b"x" * 131, then=holds), ProtocolTimedOut, "only 131 of the 132 bytes", WAITS),
     "50 and a close": (sends(b"x" * 50, then=closes), ProtocolError, "closed after 50 of the 132", AT_ONCE),
     "131 and a close": (sends(b"x" * 131, then=closes), ProtocolError, "closed after 131 of the 132", AT_ONCE),
     "50 and a reset": (sends(b"x" * 50, then=resets_soon), DeliveryError, "reset after 50 of the 132", AT_ONCE),
     "131 and a reset": (sends(b"x" * 131, then=resets_soon), DeliveryError, "reset after 131 of the 132", AT_ONCE),
-    "a byte per second": (fake_daemon.byte_per_second, ProtocolError, "only 1 of the 132 bytes of an init", WAITS),
-    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolError, "is this an NSCA daemon", WAITS),
+    "a byte per second": (fake_daemon.byte_per_second, ProtocolTimedOut, "only 1 of the 132 bytes of an init", WAITS),
+    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolTimedOut, "is this an NSCA daemon", WAITS),
     "an HTTP daemon": (sends(fake_daemon.HTTP_ANSWER, then=closes), ProtocolError, "is this an NSCA", AT_ONCE),
     "a TLS daemon": (sends(fake_daemon.TLS_ALERT, then=closes), ProtocolError, "is this an NSCA daemon", AT_ONCE),
     "a long page": (sends(fake_daemon.HTTP_ANSWER * 9, then=holds), ProtocolError, "more than an init", AT_ONCE),
@@ -269,8 +272,8 @@ MISBEHAVIOURS = {
     "a byte too many": (sends_init(more=b"x", then=holds), ProtocolError, "more than an init", AT_ONCE),
     "too early": (sends_init(more=bytes(9999), then=resets_soon), ProtocolError, "more than an init", AT_ONCE),
     "init packet and a close": (sends_init_and_end, DeliveryError, "closed after the init packet", AT_ONCE),
-    "packets not read": (reads(0, then=holds), VerdictUnknown, "no verdict within", WAITS),
-    "packets read, not closed": (reads_all(holds), VerdictUnknown, "no verdict within", WAITS),
+    "packets not read": (reads(0, then=holds), OutcomeTimedOut, "no verdict within", WAITS),
+    "packets read, not closed": (reads_all(holds), OutcomeTimedOut, "no verdict within", WAITS),
     "an answer": (reads_all(fake_daemon.answers), ProtocolError, "answered the packets", AT_ONCE),
     "an answer and a close": (reads_all(sends(b"x", then=closes)), ProtocolError, "answered the packets", AT_ONCE),
     "an answer, packets unread": (reads(1, sends(b"x", then=holds)), ProtocolError, "answered the packets", AT_ONCE),
@@ -304,7 +307,7 @@ def test_the_deadline_is_one_for_all_phases(start):
 
     daemon = start(slow)
     error, took_s = send_in_vain(monitor_of(daemon, timeout_s=0.6))
-    assert type(error) is VerdictUnknown
+    assert type(error) is OutcomeTimedOut
     assert 0.6 <= took_s < 0.8
 
 
@@ -312,7 +315,7 @@ def test_a_daemon_that_never_reads_a_large_batch(start):
     daemon = start(reads(0, then=holds), receive_buffer=4096)
     monitor = monitor_of(daemon, encryption_method=0, timeout_s=0.8)
     error, took_s = send_in_vain(monitor, make_results(1) * 2000)
-    assert type(error) is VerdictUnknown
+    assert type(error) is OutcomeTimedOut
     assert "no verdict within 0.8 s" in str(error)
     assert took_s >= 0.8
 
@@ -363,7 +366,7 @@ def test_an_end_while_packets_wait_to_be_sent_is_a_refusal(start, end, packets_r
 
     daemon = start(reads(packets_read * PACKET, then=end), segment_size=SEGMENT_SIZE)
     error, _ = send_in_vain(monitor_of(daemon), late_results())
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
 
 
 @pytest.mark.parametrize("end", [closes, resets])
@@ -379,7 +382,7 @@ def test_an_end_before_the_extra_byte_travels_is_a_refusal(start, end, monkeypat
     daemon = start(reads(PACKET, then=end), segment_size=SEGMENT_SIZE)
     error, took_s = send_in_vain(monitor_of(daemon))
     assert len(daemon.connection().received) == PACKET
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert took_s < SOON_S
 
 
@@ -426,7 +429,7 @@ def test_the_2_7_layout_with_a_wrong_password_claims_nothing(start):
 def test_a_reset_in_the_2_7_layout_is_a_refusal(start, read):
     daemon = start(reads(read, then=resets))
     error, _ = send_in_vain(monitor_of(daemon, legacy_2_7_mode=True))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert "older than 2.9" not in str(error)
 
 
@@ -459,7 +462,7 @@ def test_a_misbehaviour_after_the_packet_of_the_2_7_layout(start, name):
 def test_a_name_that_does_not_resolve(isolated, host):
     start = time.monotonic()
     with pytest.raises(ConnectError) as caught:
-        send_check_results(Monitor(host, 5667, PASSWORD, timeout_s=TIMEOUT_S), make_results(1))
+        send_check_results(Server(host, 5667, PASSWORD, timeout_s=TIMEOUT_S), make_results(1))
     assert type(caught.value) is ConnectError
     assert str(caught.value).startswith(f"{host}:5667: the name does not resolve: ")
     assert time.monotonic() - start < TIMEOUT_S + 1
@@ -474,9 +477,9 @@ def test_a_look_up_that_hangs_ends_at_the_deadline(monkeypatch):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", hanging_getaddrinfo)
-    error, took_s = send_in_vain(Monitor("slow.test", 5667, PASSWORD, timeout_s=TIMEOUT_S))
+    error, took_s = send_in_vain(Server("slow.test", 5667, PASSWORD, timeout_s=TIMEOUT_S))
     over.set()
-    assert type(error) is ConnectError
+    assert type(error) is ConnectTimedOut
     assert "the name did not resolve within 0.4 s" in str(error)
     assert took_s >= TIMEOUT_S
 
@@ -485,22 +488,22 @@ def test_a_port_nobody_listens_on():
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-        error, took_s = send_in_vain(Monitor("127.0.0.1", port, PASSWORD))
+        error, took_s = send_in_vain(Server("127.0.0.1", port, PASSWORD))
     assert type(error) is ConnectError
     assert str(error) == f"127.0.0.1:{port}: connection refused"
     assert took_s < SOON_S
 
 
 def test_an_address_without_a_route(isolated):
-    error, _ = send_in_vain(Monitor("203.0.113.1", 5667, PASSWORD))
+    error, _ = send_in_vain(Server("203.0.113.1", 5667, PASSWORD))
     assert type(error) is ConnectError
     assert "network is unreachable" in str(error)
 
 
 def test_an_address_that_does_not_answer(isolated):
     with fake_daemon.black_hole("127.0.0.2", 5667):
-        error, took_s = send_in_vain(Monitor("127.0.0.2", 5667, PASSWORD, timeout_s=TIMEOUT_S))
-    assert type(error) is ConnectError
+        error, took_s = send_in_vain(Server("127.0.0.2", 5667, PASSWORD, timeout_s=TIMEOUT_S))
+    assert type(error) is ConnectTimedOut
     assert "no answer to the connection attempt within 0.4 s" in str(error)
     assert took_s >= TIMEOUT_S
 
@@ -508,7 +511,7 @@ def test_an_address_that_does_not_answer(isolated):
 def test_an_ipv6_address_is_shown_in_brackets(start):
     daemon = start(fake_daemon.silent, address="::1")
     error, _ = send_in_vain(monitor_of(daemon, timeout_s=TIMEOUT_S), place=f"[::1]:{daemon.port}")
-    assert type(error) is DeliveryError
+    assert type(error) is TimedOut
 
 
 def test_ipv6(start):
@@ -585,7 +588,7 @@ def test_an_address_of_a_family_that_the_system_lacks_is_passed_over(start, monk
 def test_an_address_of_a_family_that_the_system_lacks_is_one_error(monkeypatch):
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", 5667, 0, 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking])
-    error, _ = send_in_vain(Monitor("nagios.test", 5667, PASSWORD))
+    error, _ = send_in_vain(Server("nagios.test", 5667, PASSWORD))
     assert type(error) is ConnectError
 
 
@@ -594,7 +597,7 @@ def test_a_refusal_by_the_first_address_is_not_tried_at_the_second(start, hosts)
     second = start(address="127.0.0.3")
     first = start(address="127.0.0.2", port=second.port)
     error, _ = send_in_vain(monitor_of(first, host="nagios.test", password=b"wrong"))
-    assert type(error) is RefusedError
+    assert type(error) is RejectedError
     assert second.connections == []
 
 
@@ -602,7 +605,7 @@ LAST_ADDRESSES = {
     "a refused connection": (None, ConnectError, "connection refused"),
     "a close": (closes, ProtocolError, "closed after 0 of the 132 bytes"),
     "a reset": (resets_soon, DeliveryError, "connection reset after 0 of the 132 bytes"),
-    "silence": (fake_daemon.silent, DeliveryError, "no init packet within"),
+    "silence": (fake_daemon.silent, TimedOut, "no init packet within"),
 }
 
 

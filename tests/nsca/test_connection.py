@@ -17,9 +17,9 @@ from tcpwrap_alert.nsca import (
     ConnectError,
     Connection,
     DeliveryError,
-    Monitor,
-    RefusedError,
-    VerdictUnknown,
+    OutcomeUnknown,
+    RejectedError,
+    Server,
     client,
     conversation,
 )
@@ -37,7 +37,7 @@ def start():
 
 def monitor_of(daemon, **changes):
     values = {"password": PASSWORD, "encryption_method": daemon.method, **changes}
-    return Monitor(daemon.address, daemon.port, **values)
+    return Server(daemon.address, daemon.port, **values)
 
 
 def make_results(*numbers):
@@ -143,7 +143,7 @@ def test_a_daemon_that_closed_after_a_silence_refused_nothing(start, monkeypatch
     connection = Connection(monitor_of(daemon))
     connection.send(make_results(1))
     daemon.connection()
-    with pytest.raises(VerdictUnknown, match="closed after a silence"):
+    with pytest.raises(OutcomeUnknown, match="closed after a silence"):
         connection.confirm() if is_confirmed else connection.send(make_results(2))
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
 
@@ -164,7 +164,7 @@ def test_a_result_that_comes_slowly_does_not_wait_for_the_next(start, monkeypatc
 def test_a_wrong_password_is_refused_at_the_end(start, count):
     daemon = start(password=b"other")
     connection = Connection(monitor_of(daemon))
-    with pytest.raises(RefusedError, match="wrong password"), connection:
+    with pytest.raises(RejectedError, match="wrong password"), connection:
         connection.send(make_results(*range(count)))
     assert connection.delivered == 0
 
@@ -174,7 +174,7 @@ def test_a_wrong_password_is_refused_at_the_next_send(start):
     connection = Connection(monitor_of(daemon))
     connection.send(make_results(1))
     daemon.connection()
-    with pytest.raises(RefusedError):
+    with pytest.raises(RejectedError):
         connection.send(make_results(2))
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
     assert len(daemon.connections) == 1
@@ -186,7 +186,7 @@ def test_after_an_error_a_connection_is_not_used_again(start):
     with Connection(monitor_of(daemon)) as connection:
         connection.send(make_results(1))
         daemon.connection()
-        with pytest.raises(RefusedError):
+        with pytest.raises(RejectedError):
             connection.send(make_results(2))
         assert connection.confirm() is None
         with pytest.raises(ValueError, match="make a new one"):
@@ -210,7 +210,7 @@ def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
     connection.send(make_results(1, 2))
     connection.confirm()
     connection.send(make_results(3))
-    with pytest.raises(RefusedError):
+    with pytest.raises(RejectedError):
         connection.confirm()
     assert (connection.delivered, connection.unconfirmed) == (2, 1)
 
@@ -304,7 +304,7 @@ def test_a_slow_input_is_no_late_daemon(start):
     assert connection.delivered == 3
 
 
-@pytest.mark.parametrize(("behaviour", "kind"), [(silent, DeliveryError), (sends_init(holds), VerdictUnknown)])
+@pytest.mark.parametrize(("behaviour", "kind"), [(silent, DeliveryError), (sends_init(holds), OutcomeUnknown)])
 def test_a_daemon_that_hangs_is_an_error_in_time(start, behaviour, kind):
     daemon = start(behaviour, receive_buffer=4096)
     connection = Connection(monitor_of(daemon, timeout_s=0.4))
@@ -315,7 +315,7 @@ def test_a_daemon_that_hangs_is_an_error_in_time(start, behaviour, kind):
 
 def test_nobody_listens(start):
     daemon = start()
-    monitor = Monitor("127.0.0.1", 1, timeout_s=1)
+    monitor = Server("127.0.0.1", 1, timeout_s=1)
     with pytest.raises(ConnectError), Connection(monitor) as connection:
         connection.send(make_results(1))
     assert daemon.connections == []
@@ -336,7 +336,7 @@ def test_nobody_listens(start):
 )
 def test_a_monitor_that_cannot_be_is_told_when_it_is_made(values, kind):
     with pytest.raises(kind):
-        Monitor("nagios.example", **values)
+        Server("nagios.example", **values)
 
 
 @pytest.mark.parametrize("method", [7, 99])
@@ -344,7 +344,7 @@ def test_a_method_that_cannot_be_is_told_before_a_connection_is_made(start, meth
     daemon = start()
     with (
         pytest.raises(ValueError, match=f"encryption_method {method}"),
-        Connection(Monitor("127.0.0.1", daemon.port, encryption_method=method)) as connection,
+        Connection(Server("127.0.0.1", daemon.port, encryption_method=method)) as connection,
     ):
         connection.send(make_results(1))
     assert daemon.connections == []

@@ -23,9 +23,9 @@ from peers.fake_daemon import (
 )
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import ConnectError, DeliveryError, ProtocolError, RefusedError, VerdictUnknown
+from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeTimedOut, ProtocolError, RejectedError
 from tcpwrap_alert.nsca.client import send_check_results
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
 
@@ -51,7 +51,7 @@ def errors_of(daemons, count, timeout_s=LONG_S):
     def send(daemon):
         started = time.monotonic()
         with pytest.raises(DeliveryError) as caught:
-            send_check_results(Monitor("127.0.0.1", daemon.port, PASSWORD, timeout_s=timeout_s), results)
+            send_check_results(Server("127.0.0.1", daemon.port, PASSWORD, timeout_s=timeout_s), results)
         assert time.monotonic() - started < timeout_s + ALLOWED_S
         assert str(caught.value).startswith(f"127.0.0.1:{daemon.port}: ")
         return caught.value
@@ -80,19 +80,19 @@ OFFSETS = sorted(offset for offset in BOUNDARIES | {*range(32), *range(0, 3 * PA
 @pytest.mark.parametrize("end", [resets, closes])
 def test_an_end_with_any_number_of_bytes_read_from_three_packets_is_never_acceptance(start, end):
     errors = errors_of([start(reads(offset, then=end)) for offset in OFFSETS], 3)
-    assert {type(error) for error in errors} == {RefusedError}
+    assert {type(error) for error in errors} == {RejectedError}
 
 
 @pytest.mark.parametrize("end", [resets, closes])
 def test_an_end_before_a_byte_of_the_packets_was_read_is_never_acceptance(start, end):
     """It meets any step of ours, from the connection attempt on."""
     errors = errors_of([start(sends_init(end)) for _ in range(40)], 3)
-    assert {type(error) for error in errors} <= {ConnectError, DeliveryError, RefusedError}
+    assert {type(error) for error in errors} <= {ConnectError, DeliveryError, RejectedError}
 
 
 def test_a_server_that_reads_in_drips_does_not_stretch_the_deadline(start):
     """Each write of ours succeeds in time for itself: the batch would take ten seconds."""
     daemon = start(reads_in_drips(65536, every_s=TIMEOUT_S / 10), receive_buffer=4096)
     (error,) = errors_of([daemon], 2000, timeout_s=TIMEOUT_S)
-    assert type(error) is VerdictUnknown
+    assert type(error) is OutcomeTimedOut
     assert f"no verdict within {TIMEOUT_S} s" in str(error)

@@ -16,7 +16,7 @@ from tcpwrap_alert.errors import DeliveryError
 from tcpwrap_alert.nsca import receiver as receiver_module
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.receiver import Receiver
-from tcpwrap_alert.nsca.server import Monitor
+from tcpwrap_alert.nsca.server import Server
 
 METHODS = (0, 1, 14)
 PASSWORD = "s3cret with a blank"
@@ -90,7 +90,7 @@ def send_nsca(peer, write_config):
 
 def monitor_of(running, **changes):
     values = {"password": PASSWORD.encode(), "encryption_method": running.receiver.encryption_method, **changes}
-    return Monitor("127.0.0.1", running.port, **values)
+    return Server("127.0.0.1", running.port, **values)
 
 
 def make_results(count):
@@ -196,7 +196,7 @@ def test_the_verdict_accepted_a_hundred_times(start, quiet, method):
 def test_the_verdict_refused_a_hundred_times(start, quiet, method, count):
     running = start(method)
     monitor = monitor_of(running, password=b"wrong")
-    assert {verdict_of(monitor, make_results(count)) for _ in range(100)} == {"RefusedError"}
+    assert {verdict_of(monitor, make_results(count)) for _ in range(100)} == {"RejectedError"}
     assert running.results == []
     assert len(running.wait_for_refusals(100)) == 100
 
