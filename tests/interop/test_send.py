@@ -33,7 +33,7 @@ def test_several_records(send, method, end):
 
 
 @pytest.mark.parametrize("end", ["\n", ETB])
-def test_lines_and_backslashes_are_escaped_exactly_once(send, end):
+def test_lines_and_backslashes_are_escaped_once(send, end):
     daemon = send(f"h\ts\t1\tC:\\new\\ is full \\\n\n\\\\server\\n\n  last{end}h\ts\t0\tfine")
     first, second = daemon.results()
     assert first == r"h;s;1;C:\\new\\ is full \\\n\n\\\\server\\n\n  last"

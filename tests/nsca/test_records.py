@@ -102,7 +102,7 @@ def test_delimiters(delimiter, shown, end):
     assert read(data, delimiter=delimiter) == ([("h", "s", 2, f"a{shown}b"), ("x", "", 1, "out")], [])
 
 
-def test_a_tab_is_an_ordinary_character_beside_another_delimiter():
+def test_tab_is_text_beside_another_delimiter():
     assert read(b"h;s;2;a\tb\n\tc\td\t2\te\n", delimiter=b";") == ([("h", "s", 2, "a\tb\n\tc\td\t2\te")], [])
 
 
@@ -133,7 +133,7 @@ def test_several_records(case):
     assert read(data, **options) == ([("a", "s", 0, "x"), ("b", "s", 1, "y"), ("c", "", 1, "z")], [])
 
 
-def test_with_a_named_end_a_line_that_looks_like_a_record_is_output():
+def test_line_like_a_record_is_output_with_a_named_end():
     expected = [("h", "s", 0, "fine\nh\ts\t0\tfine"), FINE]
     assert read(GOOD + b"\n" + GOOD + ETB + GOOD) == (expected, [])
     assert read(GOOD + b"\n" + GOOD + b"@" + GOOD, end=b"@") == (expected, [])
@@ -149,12 +149,12 @@ LATE_END = "0x17 in it, but not in the first 5120 bytes; name it with -ds 0x17"
         (5120, ([], [(1, LATE_END)])),  # it ends with status 255
     ],
 )
-def test_the_first_end_byte_counts_where_the_c_client_would_still_see_it(at, expected):
+def test_end_byte_counts_where_the_c_client_sees_it(at, expected):
     data = b"h\ts\t0\t".ljust(at, b"o")
     assert read(data + ETB + GOOD) == expected
 
 
-def test_an_end_byte_later_than_that_is_a_fault_of_its_record():
+def test_end_byte_that_comes_later_is_a_fault():
     lines = b"\n".join(b"h\ts\t0\tnumber %d" % number for number in range(1000))
     results, faults = read(lines + b"\nh\ts\t0\ta" + ETB + b"b\n" + GOOD)
     assert (len(results), results[-1], faults) == (1001, FINE, [(1001, LATE_END)])
@@ -283,7 +283,7 @@ def test_a_record_is_there_with_its_end(piece, expected):
     assert len(Records(print).feed(piece)) == expected
 
 
-def test_with_a_line_end_as_the_end_a_line_is_there_at_once():
+def test_line_is_there_at_once_with_a_line_end_as_end():
     assert len(Records(print, end=b"\n").feed(GOOD + b"\n")) == 1
 
 
@@ -386,7 +386,7 @@ def test_each_record_is_a_result_or_a_fault(items, end):
 
 
 @pytest.mark.parametrize("char", "`~!$%^&*|'\"<>?,()=")
-def test_a_line_whose_first_field_nagios_would_not_have_as_a_name_continues_the_output(char):
+def test_line_without_a_host_name_continues_the_output(char):
     records = Records(lambda *fault: pytest.fail(str(fault)), b";")
     line = f"/va{char}r;2;3;0"
     results = records.feed(f"fs;Disk;1;WARN\n{line}\nfs;Load;0;OK\n".encode()) + records.finish()
