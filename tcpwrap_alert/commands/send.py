@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..config.read import load_config, set_server
-from ..errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, TimedOut, UsageError
+from ..config.read import Config
+from ..errors import ConfigError, ConnectError, DeliveryError, NoServer, TcpwrapAlertError, TimedOut, UsageError
 from ..forwarding.stdin import send_input, spool_input
 from ..nsca.client import Connection
 from ..nsca.records import ETB, Records
 from ..nsca.server import A_DAY_S, Server
-from .options import BadInput, StrictCommand, config_option, say, warn
+from .options import BadInput, StrictCommand, config_option
+from .output import say, warn
 
 STDIN = 0
 
@@ -39,7 +40,7 @@ def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return byte
 
 
-@click.command(cls=StrictCommand)
+@click.command("send", cls=StrictCommand)
 @click.argument("host", required=False)
 @click.option("-H", "host_option", metavar="HOST", help="The daemon, if it is not the configuration's server.")
 @click.option("-p", "port", type=click.IntRange(1, 65535), help="The daemon's port.")
@@ -61,9 +62,7 @@ def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option("--legacy-2-7-mode", is_flag=True, help="The daemon is of NSCA 2.7.")
 @click.option("--spool", is_flag=True, help="Keep in the spool what cannot be delivered now.")
 @click.version_option(__version__, "-V", "--version")
-def send(
-    delimiter: bytes, end: bytes | None, config_path: str | None, quiet: bool, spool: bool, **options: Any
-) -> None:
+def command(delimiter: bytes, end: bytes | None, config: Config, quiet: bool, spool: bool, **options: Any) -> None:
     """Send check results from standard input, as C send_nsca does.
 
     \b
@@ -90,19 +89,19 @@ def send(
         say(f"line {lineno}: {what}; not sent")
 
     if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
-        warn(config_path)
+        warn(config)
     records = Records(tell_fault, delimiter, end)
     try:
         if spool:
-            _check_same_monitor(config_path, options)
-            count = spool_input(STDIN, records, config_path)
+            _check_same_server(config, options)
+            count = spool_input(STDIN, records, config)
         else:
-            count = _send(records, _monitor(config_path, **options))
+            count = _send(records, _server(config, **options))
     except UsageError as error:
         raise BadInput(str(error)) from error
     except TcpwrapAlertError as error:
         if faults:
-            raise BadInput(error.line) from error
+            raise BadInput("; ".join(error.lines)) from error
         raise
     if not quiet:
         click.echo(f"{count} data packet(s) sent to host successfully.")
@@ -110,62 +109,52 @@ def send(
         click.get_current_context().exit(BadInput.exit_code if faults else NotSent.exit_code)
 
 
-def _monitor(
-    config_path: str | None,
+def _server(
+    config: Config,
     host: str | None,
     host_option: str | None,
     port: int | None,
     timeout_s: float | None,
     legacy_2_7_mode: bool,
 ) -> Server:
-    """Return the configuration's monitor, with what the arguments say otherwise."""
+    """Return the configuration's server, with what the arguments say otherwise."""
     try:
-        config = load_config(config_path)
-        if host_option or host:
-            set_server(config, host_option or host or "")
+        server = config.server(host_option or host or "")
+    except NoServer as error:
+        raise BadInput(str(error)) from error
     except ConfigError as error:
         raise NotSent(f"Error: {error}") from error
     except ValueError as error:
         raise BadInput(str(error)) from error
-    monitor = config.monitor
-    if config.command_file:
-        raise BadInput(
-            f"{config.path} names a command file of this host, and send speaks NSCA; use --spool, or name a host"
-        )
-    if not monitor.host:
-        raise BadInput(f"no host to send to: name it, or add a line like server=nagios.example to {config.path}")
-    if timeout_s != timeout_s:
-        raise BadInput("-to nan is no number of seconds")
-    monitor.port = port or monitor.port
-    monitor.timeout_s = timeout_s or monitor.timeout_s
-    monitor.legacy_2_7_mode = monitor.legacy_2_7_mode or legacy_2_7_mode
-    return monitor
+    changes: dict[str, Any] = {"port": port, "timeout_s": timeout_s, "legacy_2_7_mode": legacy_2_7_mode}
+    return server.replace(**{name: value for name, value in changes.items() if value})
 
 
-def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> None:
-    """Raise unless the arguments name the configuration's own monitor: whoever empties the spool knows no other."""
+def _check_same_server(config: Config, options: dict[str, Any]) -> None:
+    """Raise unless the arguments name the configuration's own server: whoever empties the spool knows no other."""
+    if config.fault or not any(options.values()):
+        return  # a fault is told when the check results are safe
     try:
-        configured = load_config(config_path).monitor
+        configured: Server | None = config.server()
     except ConfigError:
-        return  # told when the check results are safe
-    named = _monitor(config_path, **options) if any(options.values()) else configured
-    if any(getattr(named, name) != getattr(configured, name) for name in Server.__slots__):
+        configured = None
+    if _server(config, **options) != configured:
         raise BadInput(
             "--spool delivers to the server of the configuration; set server, port, timeout or legacy_2_7_mode there"
         )
 
 
-def _send(records: Records, monitor: Server) -> int:
-    """Send all records; return how many were delivered."""
-    connection = Connection(monitor)
+def _send(records: Records, server: Server) -> int:
+    """Send all records; return how many were accepted."""
+    connection = Connection(server)
     try:
         send_input(STDIN, records, connection)
     except DeliveryError as error:
         text = f"Error: {error}"
         if isinstance(error, TimedOut):
-            text = f"Error: Timeout after {monitor.timeout_s:g} seconds ({error})"
+            text = f"Error: Timeout after {server.timeout_s:g} seconds ({error})"
         elif isinstance(error, ConnectError):
-            text = f"Error: Could not connect to host {monitor.host} on port {monitor.port}: {error.reason}"
+            text = f"Error: Could not connect to host {server.host} on port {server.port}: {error.reason}"
         if connection.delivered:
             text += f"; {connection.delivered} data packet(s) before it were sent"
         raise NotSent(text) from error

@@ -1,0 +1,146 @@
+"""Submitting: what people and scripts call. Each result goes into the spool first, and then to the monitor.
+
+Promises (spool/ and `drain.py` have the others):
+
+P2  Success is reported only if the monitor accepted the caller's own results. Any error but SpoolError says that they
+    wait on disk.
+P8  When the spool cannot be written, a result is sent directly, and syslog says so.
+P10 Root is dropped before a queue file is written or anything is sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+from ..check_result import shown
+from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..spool.entry import Entry
+from ..spool.spool import Spool
+from ..system_log import tell
+from ..transports import Parcel, open_transport
+from .drain import drain
+from .fold import make_check_result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..config.read import Config
+    from ..spool.entry import Content
+    from ..spool.submitted import Submitted
+
+AT_ONCE = 256  # results whose files are kept open to learn their outcome
+
+
+def submit(content: Content, config: Config) -> None:
+    """Enqueue `content` and try once to deliver all that waits.
+
+    Raises:
+        SpoolError: neither the spool nor the monitor could be reached; syslog has the content.
+        TcpwrapAlertError: any other: the content is in the spool, on disk, and the error says why it waits.
+    """
+    submit_all((content,), config)
+
+
+def submit_all(contents: Iterable[Content], config: Config) -> None:
+    """Enqueue all `contents`, and try to deliver all that waits, until that fails. Raises what `submit` raises."""
+    spool = Spool(config.spool_dirs[0])
+    left = iter(contents)
+    lost: SpoolError | None = None
+    failure: TcpwrapAlertError | None = None
+    while chunk := list(itertools.islice(left, AT_ONCE)):
+        submitted, lost = _enqueue_all(chunk, spool, config, lost)
+        try:
+            if submitted and not failure:
+                _deliver(submitted, spool, config)
+        except TcpwrapAlertError as error:
+            failure = error  # the rest is enqueued: the same monitor would be met again
+        finally:
+            for item in submitted:
+                item.close()
+    if lost:
+        raise lost
+    if failure:
+        raise failure
+
+
+def _enqueue_all(
+    contents: Iterable[Content], spool: Spool, config: Config, lost: SpoolError | None
+) -> tuple[list[Submitted], SpoolError | None]:
+    submitted = []
+    for content in contents:
+        try:
+            item = submit_or_send(content, spool, config, lost)
+        except SpoolError as error:
+            lost = lost or error
+        else:
+            submitted += [item] if item else []
+    return submitted, lost
+
+
+def _deliver(submitted: list[Submitted], spool: Spool, config: Config) -> None:
+    """Drain; raise unless all of `submitted` were accepted, by us or by whoever was quicker."""
+    failure: TcpwrapAlertError | None = None
+    faults: dict[str, TcpwrapAlertError] = {}
+    try:
+        faults = drain(spool, config).faults
+    except NotDelivered as error:
+        failure = error
+    missing = [item for item in submitted if not item.is_accepted()]
+    if not missing:
+        return
+    raise failure or _why_missing(missing, spool, faults)
+
+
+def _why_missing(missing: list[Submitted], spool: Spool, faults: dict[str, TcpwrapAlertError]) -> TcpwrapAlertError:
+    """Return why a result was not accepted although the monitor takes results."""
+    name = missing[0].name
+    if name in faults:
+        why = faults[name]
+    elif rejection := spool.read_state().rejected.get(name):
+        why = RejectedError(rejection.reason)
+    elif missing[0].is_counted():
+        why = SpoolBusy(f"{spool.new}/{name}: counted together with others, as too many waited")
+    else:
+        why = SpoolBusy(f"{spool.new}/{name}: another process has it, or the spool was moved")
+    return NotDelivered(why, len(missing))
+
+
+def submit_or_send(content: Content, spool: Spool, config: Config, lost: SpoolError | None = None) -> Submitted | None:
+    """Enqueue `content` and return its file; None if it had to be sent directly instead (P8).
+
+    After another content could not even be sent, `lost`, the monitor is not tried again.
+
+    Raises:
+        SpoolError: neither was possible; syslog has the content.
+    """
+    try:
+        spool.drop_root()
+    except SpoolError:
+        pass  # told by whoever wants to send; the file is safe in the spool, whoever wrote it
+    try:
+        return spool.submit(content)
+    except SpoolError as error:
+        try:
+            if lost:
+                raise lost
+            _send_directly(content, spool, config)
+        except (Exception, SystemExit) as second:
+            what = " ".join(f"{field}={shown(value)}" for field, value in content.fields().items())
+            tell(f"{error}; {second}; lost: {content.kind} {what}")
+            raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
+        tell(f"{error}; sent directly instead")
+        return None
+
+
+def _send_directly(content: Content, spool: Spool, config: Config) -> None:
+    spool.drop_root()
+    monitor = config.monitor
+    now_s = time.time()
+    result = make_check_result(Entry("", int(now_s * 1e9), content), monitor.wording)
+    with open_transport(monitor, {}) as transport:
+        for outcomes in transport.deliver([Parcel(result, now_s)]):
+            for outcome in outcomes:
+                if not outcome.is_accepted:
+                    raise RejectedError(outcome.rejection, monitor)
