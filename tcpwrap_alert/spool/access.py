@@ -5,12 +5,16 @@ P10  Root is dropped before a queue file is read or anything is sent: whoever wo
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from ..check_result import clean
 from ..errors import SpoolError
 from .files import NamingFailure
+
+# A path that leads nowhere: no directory is there, so nobody owns it.
+NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def check_guarded(*directories: str) -> None:
@@ -52,7 +56,9 @@ def drop_root(directory: str) -> None:
     with NamingFailure("become the owner of", directory):
         try:
             owner = os.stat(directory)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in NOTHING_THERE:
+                raise
             return
         if owner.st_uid == 0:
             return
