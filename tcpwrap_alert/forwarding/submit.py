@@ -48,14 +48,16 @@ def submit_all(contents: Iterable[Content], config: Config) -> None:
     spool = Spool(config.spool_dirs[0])
     left = iter(contents)
     lost: SpoolError | None = None
-    failure: TcpwrapAlertError | None = None
+    failure: NotDelivered | None = None
     while chunk := list(itertools.islice(left, AT_ONCE)):
         submitted, lost = _enqueue_all(chunk, spool, config, lost)
         try:
-            if submitted and not failure:
+            if failure:
+                failure.waiting += len(submitted)  # the same monitor would be met again
+            elif submitted:
                 _deliver(submitted, spool, config)
-        except TcpwrapAlertError as error:
-            failure = error  # the rest is enqueued: the same monitor would be met again
+        except NotDelivered as error:
+            failure = error
         finally:
             for item in submitted:
                 item.close()
@@ -80,8 +82,8 @@ def _enqueue_all(
 
 
 def _deliver(submitted: list[Submitted], spool: Spool, config: Config) -> None:
-    """Drain; raise unless all of `submitted` were accepted, by us or by whoever was quicker."""
-    failure: TcpwrapAlertError | None = None
+    """Drain; raise NotDelivered unless all of `submitted` were accepted, by us or by whoever was quicker."""
+    failure: NotDelivered | None = None
     faults: dict[str, TcpwrapAlertError] = {}
     try:
         faults = drain(spool, config).faults
@@ -93,7 +95,7 @@ def _deliver(submitted: list[Submitted], spool: Spool, config: Config) -> None:
     raise failure or _why_missing(missing, spool, faults)
 
 
-def _why_missing(missing: list[Submitted], spool: Spool, faults: dict[str, TcpwrapAlertError]) -> TcpwrapAlertError:
+def _why_missing(missing: list[Submitted], spool: Spool, faults: dict[str, TcpwrapAlertError]) -> NotDelivered:
     """Return why a result was not accepted although the monitor takes results."""
     name = missing[0].name
     if name in faults:

@@ -120,5 +120,6 @@ def _why(name: str, since_s: float, state: State) -> str | None:
     rejection = state.rejected.get(name)
     if rejection:
         again = format_time(rejection.until_s)
-        return f"rejected {rejection.count} times: {rejection.reason}; tried again from {again} on, or by replay --all"
+        times = "once" if rejection.count == 1 else f"{rejection.count} times"
+        return f"rejected {times}: {rejection.reason}; tried again from {again} on, or by replay --all"
     return NOT_TRIED if since_s > state.failed_at_s else None
