@@ -136,14 +136,6 @@ class Spool:
         """Say whether something waits, or was set aside before its writer completed it."""
         return not self.is_empty() or bool(self.corrupt.completed())
 
-    def is_waiting(self, name: str) -> bool:
-        """Say whether new/`name` is still there; in doubt it is."""
-        try:
-            os.lstat(os.path.join(self.new, name))
-        except OSError as error:
-            return error.errno != errno.ENOENT
-        return True
-
     def maybe_read(self, name: str) -> Entry | None:
         """Return the entry in new/`name`; None if the file is gone by now.
 
