@@ -109,9 +109,10 @@ def decode_state(text: str) -> State:
     """Return the state that `encode` made the text of; lines that cannot be understood are passed over."""
     state = State()
     for line in text.splitlines():
-        key, _, value = line.partition("=")
+        key, equals, value = line.partition("=")
         try:
-            _note(state, key, value)
+            if equals:
+                _note(state, key, value)
         except (ValueError, OverflowError):
             continue
     return state
