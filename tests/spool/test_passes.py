@@ -62,7 +62,7 @@ def test_p4_what_is_no_file_is_set_aside_at_once(spool, spool_dir, put, read, mo
     assert spool.corrupt.count() == 1
 
 
-def test_p4_file_that_cannot_be_set_aside_is_passed_over(spool, spool_dir, put):
+def test_p4_file_that_cannot_go_aside_is_passed_over(spool, spool_dir, put):
     put("1", BAD)
     put("2")
     (spool_dir / "corrupt").touch()
@@ -135,7 +135,7 @@ def test_clock_of_another_machine_sets_nothing_aside(spool, put, read, uptime, a
     assert read() == ["4711.0"]
 
 
-def test_file_touched_for_ever_is_set_aside_all_the_same(spool, put, read, uptime):
+def test_file_touched_for_ever_is_set_aside(spool, put, read, uptime):
     path = put("4711.0", CUT)
     for up_s in range(100, 160, 5):
         uptime(float(up_s))

@@ -46,7 +46,7 @@ def test_what_waits_is_not_accepted(submit):
     assert outcome(submit()) == WAITING
 
 
-def test_file_that_is_submitted_says_that_somebody_waits(spool, submit):
+def test_submitted_file_says_that_somebody_waits(spool, submit):
     waited_for, not_waited_for = submit().name, spool.enqueue(CONTENT)
     awaited = {name: spool.maybe_read(name).is_awaited for name in spool.scan()}
     assert awaited == {waited_for: True, not_waited_for: False}
@@ -70,7 +70,7 @@ def test_p2_file_counted_by_a_tally_is_not_accepted(spool, submit):
     assert outcome(item) == COUNTED
 
 
-def test_p2_file_removed_by_somebody_else_is_not_accepted(spool, submit):
+def test_p2_file_somebody_removed_is_not_accepted(spool, submit):
     item = submit()
     os.unlink(os.path.join(spool.new, item.name))
     assert not item.is_accepted()
