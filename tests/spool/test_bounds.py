@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.configs import config_of
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
@@ -21,7 +22,6 @@ from tcpwrap_alert.forwarding.fold import make_parcels
 from tcpwrap_alert.spool import files
 from tcpwrap_alert.spool import spool as spool_module
 from tcpwrap_alert.spool.bounds import keep_within_bounds
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
 from tcpwrap_alert.spool.queue_file import MAX_QUEUE_FILE_BYTES
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
 from tcpwrap_alert.spool.queue_file import Entry
 from tcpwrap_alert.spool.spool import Spool
 
