@@ -17,8 +17,8 @@ AWAITED = stat.S_IXUSR
 class Submitted:
     """A queue file that was submitted. Close it."""
 
-    def __init__(self, name: str, fd: int) -> None:
-        self.name = name
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
         self._fd = fd
 
     def is_accepted(self) -> bool:

@@ -16,9 +16,9 @@ import pytest
 from crash.faults import IS_FULL, PAUSES, Monitor, Received, age
 from peers.nsca_daemon import wait_for
 from support import namespaces
+from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.entries import denial_entry
 from tcpwrap_alert.spool.queue_file import encode_entry
 
 pytestmark = pytest.mark.alone

@@ -11,7 +11,7 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
 from tcpwrap_alert.forwarding import drain as drain_module
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
 from tcpwrap_alert.spool.spool import Spool

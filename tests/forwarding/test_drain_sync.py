@@ -9,7 +9,7 @@ import pytest
 from support.configs import config_of
 
 from tcpwrap_alert.errors import NotDelivered
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.spool.spool import Spool
 
 DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
@@ -38,7 +38,7 @@ def fail_to_deliver(spool_dir, monkeypatch):
     def fail(config=None):
         synced.clear()
         with pytest.raises(NotDelivered):
-            drain(spool, config or config_of())
+            attempt(spool, config or config_of())
         return list(synced)
 
     return fail

@@ -11,7 +11,7 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered
 from tcpwrap_alert.forwarding import drain as drain_module
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import AT_ONCE, submit, submit_all
 from tcpwrap_alert.spool.spool import Spool
 
@@ -94,9 +94,9 @@ def test_result_in_a_renamed_spool_is_no_success(spool_dir, config, answer, answ
 def test_result_moved_with_its_spool_is_no_success(spool, spool_dir, config, answer, monkeypatch):
     """Between the enqueueing and the drain, the spool is renamed, and the drain finds nothing."""
     transport = answer(lambda text: "")
-    really = drain_module.drain
+    really = attempt
     monkeypatch.setattr(
-        "tcpwrap_alert.forwarding.submit.drain",
+        "tcpwrap_alert.forwarding.submit.attempt",
         lambda *args: (os.rename(spool_dir, f"{spool_dir}.old"), os.makedirs(spool.new), really(*args))[-1],
     )
     with pytest.raises(NotDelivered, match="another process has it, or the spool was moved") as caught:
@@ -112,9 +112,9 @@ def test_result_set_aside_is_no_success(spool, config, answer):
 
 def test_result_removed_by_hand_is_no_success(spool, config, answer, monkeypatch):
     answer(lambda text: "")
-    really = drain_module.drain
+    really = attempt
     monkeypatch.setattr(
-        "tcpwrap_alert.forwarding.submit.drain",
+        "tcpwrap_alert.forwarding.submit.attempt",
         lambda spool, config: ([spool.remove(name) for name in spool.scan()], really(spool, config))[-1],
     )
     with pytest.raises(NotDelivered):
@@ -125,10 +125,10 @@ def test_result_delivered_by_another_process_is_a_success(spool, config, answer,
     answer(lambda text: "")
 
     def other_is_quicker(spool, config):
-        drain(spool, config)
+        attempt(spool, config)
         raise NotDelivered(DOWN, 1)
 
-    monkeypatch.setattr("tcpwrap_alert.forwarding.submit.drain", other_is_quicker)
+    monkeypatch.setattr("tcpwrap_alert.forwarding.submit.attempt", other_is_quicker)
     submit(result(), config)
 
 

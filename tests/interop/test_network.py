@@ -33,12 +33,12 @@ from peers.fake_daemon import FakeDaemon, closes, reads, resets
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.missing import skip_or_fail
+from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.server import Server
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone

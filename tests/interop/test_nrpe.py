@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
+from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.entries import denial_entry
 from tcpwrap_alert.spool.spool import Spool
 
 ROOT = Path(__file__).parents[2]

@@ -40,9 +40,9 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
+from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone

@@ -15,9 +15,9 @@ import time
 
 import pytest
 from peers.nsca_daemon import LINE, MODES, wait_for
+from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone

@@ -16,7 +16,7 @@ from support.configs import NOBODY, config_of, wording_of
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import ConfigError, ConnectError, NotDelivered, SpoolError
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.fold import make_parcels
 from tcpwrap_alert.spool import files
 from tcpwrap_alert.spool import spool as spool_module
@@ -106,7 +106,7 @@ def test_p4_unreadable_file_hinders_no_note_or_bounds(spool, monkeypatch):
 
     monkeypatch.setattr(spool_module, "fsync_path", sync)
     with pytest.raises(NotDelivered) as caught:
-        drain(spool, config_of(server=NOBODY, max_entries=10))
+        attempt(spool, config_of(server=NOBODY, max_entries=10))
     assert isinstance(caught.value.why, ConnectError)
     assert "connection refused" in spool.read_state().reason
     assert len(spool.scan()) == 10
@@ -116,7 +116,7 @@ def test_broken_configuration_counts_nothing_together(spool):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     before = spool.scan()
     with pytest.raises(NotDelivered) as caught:
-        drain(spool, config_of(server=NOBODY, max_age="365d", pasword="typo"))
+        attempt(spool, config_of(server=NOBODY, max_age="365d", pasword="typo"))
     assert isinstance(caught.value.why, ConfigError)
     assert spool.scan() == before
 
@@ -173,7 +173,7 @@ def test_nothing_is_counted_while_somebody_sends(spool):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     before = spool.scan()
     with spool.lock(0), pytest.raises(NotDelivered, match="another process has been sending for"):
-        drain(spool, config_of(server=NOBODY, timeout=0.1))
+        attempt(spool, config_of(server=NOBODY, timeout=0.1))
     assert spool.scan() == before
 
 

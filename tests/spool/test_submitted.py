@@ -33,6 +33,10 @@ def submit(spool):
         item.close()
 
 
+def name_of(item):
+    return os.path.basename(item.path)
+
+
 def outcome(item):
     return item.is_accepted(), item.is_counted()
 
@@ -47,14 +51,14 @@ def test_what_waits_is_not_accepted(submit):
 
 
 def test_submitted_file_says_that_somebody_waits(spool, submit):
-    waited_for, not_waited_for = submit().name, spool.enqueue(CONTENT)
+    waited_for, not_waited_for = name_of(submit()), spool.enqueue(CONTENT)
     awaited = {name: spool.maybe_read(name).is_awaited for name in spool.scan()}
     assert awaited == {waited_for: True, not_waited_for: False}
 
 
 def test_p2_accepted_file_says_so(spool, submit):
     first, second = submit(), submit()
-    spool.accept(first.name, spool.maybe_read(first.name).is_awaited)
+    spool.accept(name_of(first), spool.maybe_read(name_of(first)).is_awaited)
     assert (outcome(first), outcome(second)) == (ACCEPTED, WAITING)
     accept_all(spool)
     assert outcome(second) == ACCEPTED
@@ -72,7 +76,7 @@ def test_p2_file_counted_by_a_tally_is_not_accepted(spool, submit):
 
 def test_p2_file_somebody_removed_is_not_accepted(spool, submit):
     item = submit()
-    os.unlink(os.path.join(spool.new, item.name))
+    os.unlink(item.path)
     assert not item.is_accepted()
 
 
@@ -86,22 +90,22 @@ def test_p2_file_in_a_renamed_spool_is_not_accepted(spool, spool_dir, submit):
 
 def test_p2_file_set_aside_is_not_accepted(spool, submit):
     item = submit()
-    spool.corrupt.put(item.name)
+    spool.corrupt.put(name_of(item))
     assert outcome(item) == WAITING
 
 
 def test_p2_file_that_was_aside_can_be_accepted(spool, submit):
     item = submit()
-    spool.corrupt.put(item.name, is_unfinished=True)
+    spool.corrupt.put(name_of(item), is_unfinished=True)
     spool.corrupt.take_back()
-    assert item.name not in spool.scan()
+    assert name_of(item) not in spool.scan()
     accept_all(spool)
     assert outcome(item) == ACCEPTED
 
 
 def test_p2_second_file_of_the_name_says_nothing(spool, spool_dir, submit):
     item = submit()
-    path = spool_dir / "new" / item.name
+    path = spool_dir / "new" / name_of(item)
     data = path.read_bytes()
     path.unlink()
     path.write_bytes(data)
@@ -113,9 +117,9 @@ def test_p2_second_file_of_the_name_says_nothing(spool, spool_dir, submit):
 def test_p2_marked_file_that_stays_is_not_accepted(spool, submit):
     """It may be delivered again, so it waits."""
     item = submit()
-    mark_accepted(os.path.join(spool.new, item.name))
+    mark_accepted(item.path)
     assert outcome(item) == WAITING
-    assert not spool.maybe_read(item.name).is_awaited
+    assert not spool.maybe_read(name_of(item)).is_awaited
 
 
 def test_p2_in_doubt_nothing_is_accepted(submit, monkeypatch, fail):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from tcpwrap_alert.config.address import COMMAND_FILE, NSCA
 from tcpwrap_alert.config.read import Config
-from tcpwrap_alert.config.values import COMMAND_FILE, NSCA, CommandFile, Monitor, Wording
+from tcpwrap_alert.config.values import CommandFile, Monitor, Wording
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.entry import Entry
@@ -19,11 +20,15 @@ def wording_of(**values: Any) -> Wording:
     return Wording(**{"host_name": "firestorm", **values})
 
 
-def monitor_of(target: Server | CommandFile = NOBODY, **values: Any) -> Monitor:
-    """Return a monitor at `target`; `max_entries` and `max_age_s` are its own, other values those of its wording."""
+def monitor_of(*targets: Server | CommandFile, name: str = "", **values: Any) -> Monitor:
+    """Return a monitor of these nodes, by default one where nobody listens.
+
+    `max_entries` and `max_age_s` are its own, other values those of its wording.
+    """
+    targets = targets or (NOBODY,)
     bounds = {key: values.pop(key) for key in ("max_entries", "max_age_s") if key in values}
-    scheme = COMMAND_FILE if isinstance(target, CommandFile) else NSCA
-    return Monitor(scheme, target, wording_of(**values), **bounds)
+    scheme = COMMAND_FILE if isinstance(targets[0], CommandFile) else NSCA
+    return Monitor(name, scheme, targets, targets[0].timeout_s, wording_of(**values), **bounds)
 
 
 def config_of(**keys: object) -> Config:
