@@ -14,7 +14,7 @@ from tcpwrap_alert.spool.files import NamingFailure, Uninterrupted, make_directo
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def test_failure_is_told_with_path_operation_and_reason():
+def test_failure_has_path_operation_and_reason():
     with pytest.raises(SpoolError, match=r"^/a\?b: cannot read: Input/output error$"), NamingFailure("read", "/a\x1bb"):
         raise OSError(5, "Input/output error")
 

@@ -204,7 +204,7 @@ def test_unfinished_file_of_a_foreign_name_goes_aside(spool, put, read, uptime, 
 # What rests
 
 
-def test_rejected_file_rests_and_the_others_are_scanned(spool, put):
+def test_rejected_file_rests_and_others_are_scanned(spool, put):
     for name in ("1", "2"):
         put(name)
     state = State()

@@ -242,7 +242,7 @@ def test_state_that_cannot_be_written_is_no_error(spool, fail, monkeypatch, func
     assert spool.read_state().reason == "old"
 
 
-def test_state_of_a_sick_disk_is_an_error_with_its_path(spool, spool_dir, fail):
+def test_unreadable_state_is_an_error_with_its_path(spool, spool_dir, fail):
     spool.write_state(state_of())
     fail(os, "read")
     with pytest.raises(SpoolError, match=f"^{spool_dir}/state: cannot read: Input/output error$"):
