@@ -13,8 +13,7 @@ from ..check_result import clean
 from ..errors import SpoolError
 from .files import NamingFailure
 
-# A path that leads nowhere: no directory is there, so nobody owns it.
-NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def check_guarded(*directories: str) -> None:
@@ -46,7 +45,7 @@ def check_removable(directory: str) -> None:
 
 
 def drop_root(directory: str) -> None:
-    """As root, become the owner of the directory for good, without supplementary groups.
+    """As root, become the owner of the directory for good, without supplementary groups. Without one, stay root.
 
     Raises:
         SpoolError: root may not do that, as in a container without CAP_SETUID and CAP_SETGID.
@@ -57,9 +56,9 @@ def drop_root(directory: str) -> None:
         try:
             owner = os.stat(directory)
         except OSError as error:
-            if error.errno not in NOTHING_THERE:
-                raise
-            return
+            if error.errno in NO_DIRECTORY:
+                return
+            raise
         if owner.st_uid == 0:
             return
         try:
