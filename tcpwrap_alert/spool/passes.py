@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # For how long a file may have no end mark after a reader first saw it: its writer may be slow.
 WRITING_GRACE_S = 60.0
+CORRUPT = "../corrupt"  # in the faults: no file in new/ has such a name
 
 
 class Pass:
@@ -44,6 +45,13 @@ class Pass:
         self._spool = spool
         self._state = state
         self._passes_rested = passes_rested
+
+    def take_back(self) -> None:
+        """Return to new/ what its writer completed after it was set aside; if that cannot be done, the rest goes on."""
+        try:
+            self._spool.corrupt.take_back()
+        except SpoolError as error:
+            self.faults[CORRUPT] = error
 
     def scan(self) -> list[str]:
         """Return the names of what is to be tried, oldest first."""

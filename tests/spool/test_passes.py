@@ -251,3 +251,27 @@ def test_p3_accepted_file_that_stays_is_not_sent_again(spool, put, monkeypatch):
     monkeypatch.setattr(spool, "remove", remove)
     one_pass.accept(entries)
     assert (one_pass.scan(), one_pass.passed_over, list(one_pass.faults)) == ([], {"1"}, ["1"])
+
+
+# What comes back
+
+
+def test_completed_file_is_taken_back_and_read(spool, put):
+    put("4711.0")
+    spool.corrupt.put("4711.0", is_unfinished=True)
+    one_pass = Pass(spool, State())
+    one_pass.take_back()
+    assert (len(list(one_pass.read(one_pass.scan()))), one_pass.faults) == (1, {})
+
+
+def test_p4_file_that_cannot_come_back_stops_no_other(spool, put, fail, monkeypatch):
+    put("4711.0")
+    target = spool.corrupt.put("4711.0", is_unfinished=True)
+    put("4712.0")
+    one_pass = Pass(spool, State())
+    with monkeypatch.context():
+        fail(os, "rename")
+        one_pass.take_back()
+    assert [entry.name for entry in one_pass.read(one_pass.scan())] == ["4712.0"]
+    (error,) = one_pass.faults.values()
+    assert str(error) == f"{target}: cannot take back: Input/output error"
