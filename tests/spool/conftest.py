@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -50,16 +52,19 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let a function of a module fail with an error number, from now on."""
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AbstractContextManager[None]]:
+    """Let a function of `os` fail with EIO in the body of a with statement."""
 
-    def set_up(module: object, function: str, number: int = errno.EIO) -> None:
+    @contextlib.contextmanager
+    def fail(function: str) -> Iterator[None]:
         def raise_error(*_: object, **__: object) -> None:
-            raise OSError(number, os.strerror(number))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-        monkeypatch.setattr(module, function, raise_error)
+        with monkeypatch.context() as context:
+            context.setattr(os, function, raise_error)
+            yield
 
-    return set_up
+    return fail
 
 
 @pytest.fixture

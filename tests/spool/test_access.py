@@ -123,12 +123,11 @@ def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):
     assert names_in(tmp_path) == ["file", "loop"]
 
 
-def test_p10_unknown_owner_is_told(spool, fail, monkeypatch):
+def test_p10_unknown_owner_is_told(spool, failing, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with monkeypatch.context() as context:
-        context.setattr(os, "stat", lambda path: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
-        with pytest.raises(SpoolError, match=f"^{spool.path}: cannot become the owner of: Input/output error$"):
-            spool.drop_root()
+    message = f"^{spool.path}: cannot become the owner of: Input/output error$"
+    with failing("stat"), pytest.raises(SpoolError, match=message):
+        spool.drop_root()
 
 
 @pytest.mark.parametrize("part", ["", "new", "corrupt"])

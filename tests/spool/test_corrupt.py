@@ -140,11 +140,10 @@ def test_what_is_no_file_never_comes_back(spool, spool_dir, monkeypatch, make):
     assert spool.corrupt.completed() == []
 
 
-def test_file_that_cannot_come_back_is_told(spool, put, fail):
+def test_file_that_cannot_come_back_is_told(spool, put, failing):
     put("4711.0")
     target = spool.corrupt.put("4711.0", is_unfinished=True)
-    fail(os, "rename")
-    with pytest.raises(SpoolError, match=f"^{target}: cannot take back: Input/output error$"):
+    with failing("rename"), pytest.raises(SpoolError, match=f"^{target}: cannot take back: Input/output error$"):
         spool.corrupt.take_back()
     assert Path(target).read_bytes() == DENIAL
 

@@ -73,11 +73,10 @@ def test_file_is_read_whole_or_to_its_limit(tmp_path, max_bytes, data):
     assert (read, status.st_size) == (data, len(DENIAL))
 
 
-def test_no_descriptor_stays_open_when_a_read_fails(tmp_path, fail):
+def test_no_descriptor_stays_open_when_a_read_fails(tmp_path, failing):
     (tmp_path / "file").write_bytes(DENIAL)
     before = len(os.listdir("/proc/self/fd"))
-    fail(os, "read")
-    with pytest.raises(OSError, match="Input/output error"):
+    with failing("read"), pytest.raises(OSError, match="Input/output error"):
         read_file(str(tmp_path / "file"), 10)
     assert len(os.listdir("/proc/self/fd")) == before
 

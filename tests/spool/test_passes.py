@@ -264,13 +264,12 @@ def test_completed_file_is_taken_back_and_read(spool, put):
     assert (len(list(one_pass.read(one_pass.scan()))), one_pass.faults) == (1, {})
 
 
-def test_p4_file_that_cannot_come_back_stops_no_other(spool, put, fail, monkeypatch):
+def test_p4_file_that_cannot_come_back_stops_no_other(spool, put, failing):
     put("4711.0")
     target = spool.corrupt.put("4711.0", is_unfinished=True)
     put("4712.0")
     one_pass = Pass(spool, State())
-    with monkeypatch.context():
-        fail(os, "rename")
+    with failing("rename"):
         one_pass.take_back()
     assert [entry.name for entry in one_pass.read(one_pass.scan())] == ["4712.0"]
     (error,) = one_pass.faults.values()

@@ -83,10 +83,12 @@ def test_p2_new_spool_is_on_disk_with_its_parents(tmp_path, synced):
 
 
 @pytest.mark.parametrize("write", [Spool.enqueue, Spool.submit])
-def test_p2_enqueue_leaves_no_file_it_could_not_sync(spool, spool_dir, fail, write):
+def test_p2_enqueue_leaves_no_file_it_could_not_sync(spool, spool_dir, failing, write):
     before = os.listdir("/proc/self/fd")
-    fail(os, "fsync")
-    with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: Input/output error$"):
+    with (
+        failing("fsync"),
+        pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: Input/output error$"),
+    ):
         write(spool, CONTENT)
     assert names_in(spool_dir / "new") == []
     assert len(os.listdir("/proc/self/fd")) == len(before)
@@ -274,10 +276,9 @@ def test_p4_read_error_is_no_fault_of_the_file(tmp_path):
     assert not isinstance(caught.value, QueueFileCorrupt)
 
 
-def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, fail):
+def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, failing):
     put("4711.0")
-    fail(os, "read")
-    with pytest.raises(SpoolError, match=r"cannot read: Input/output error$") as caught:
+    with failing("read"), pytest.raises(SpoolError, match=r"cannot read: Input/output error$") as caught:
         spool.maybe_read("4711.0")
     assert not isinstance(caught.value, QueueFileCorrupt)
 
@@ -355,6 +356,90 @@ def test_p4_unsyncable_file_keeps_no_other_from_it(spool, spool_dir, put, monkey
     with pytest.raises(SpoolError, match=f"^{bad}: cannot sync: Input/output error$"):
         spool.sync(0.0)
     assert synced == [str(good), str(spool_dir / "new")]
+
+
+# Boxes
+
+
+def entries_in(spool):
+    return [spool.maybe_read(name) for name in spool.scan()]
+
+
+def facts(entries):
+    return [(entry.name, entry.enqueued_at_ns, entry.content.fields()) for entry in entries]
+
+
+def test_copies_have_name_time_and_content(spool):
+    for number in range(3):
+        spool.enqueue(result_of(number), 10**18 + number)
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    assert facts(entries_in(box)) == facts(entries_in(spool))
+    assert len(facts(entries_in(box))) == 3
+    assert [one.name for one in spool.boxes()] == ["backup"]
+
+
+def test_copies_are_awaited_by_nobody(spool):
+    spool.submit(CONTENT).close()
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    assert [entry.is_awaited for entry in entries_in(spool) + entries_in(box)] == [True, False]
+
+
+def test_p3_copies_are_on_disk_before_their_names(spool, synced, monkeypatch):
+    spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    spool.make_boxes()
+    really_rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (synced.append("renamed"), really_rename(*paths)))
+    synced.clear()
+    box.enqueue_copies(entries_in(spool))
+    assert synced[-3:] == [f"{box.path}/copy", "renamed", box.new]
+
+
+@pytest.mark.parametrize("data", [b"", CUT, DENIAL])
+def test_copy_that_a_crash_has_left_is_replaced(spool, data):
+    name = spool.enqueue(CONTENT, 7)
+    box = spool.box("backup")
+    os.makedirs(box.new)
+    for path in (f"{box.new}/{name}", f"{box.path}/copy"):
+        with open(path, "wb") as file:
+            file.write(data)
+    box.enqueue_copies(entries_in(spool))
+    assert facts(entries_in(box)) == facts(entries_in(spool))
+    assert os.listdir(box.path) == ["new"]
+
+
+@pytest.mark.parametrize("part", ["copy", "new"])
+def test_p10_copy_is_not_written_through_a_link(spool, tmp_path, part):
+    spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    os.makedirs(box.path)
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink(tmp_path / "elsewhere", f"{box.path}/{part}")
+    with pytest.raises(SpoolError):
+        box.enqueue_copies(entries_in(spool))
+    assert names_in(tmp_path / "elsewhere") == []
+
+
+def test_spool_has_work_while_a_box_has(spool):
+    name = spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    spool.remove(name)
+    assert (spool.is_empty(), spool.has_work()) == (True, True)
+    box.remove(name)
+    assert (spool.has_work(), spool.boxes()[0].path) == (False, box.path)
+
+
+def test_what_is_no_directory_has_no_boxes(spool, spool_dir):
+    assert spool.boxes() == []
+    (spool_dir / "for").touch()
+    assert spool.boxes() == []
+    assert not spool.has_work()
 
 
 # Lock

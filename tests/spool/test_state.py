@@ -233,19 +233,16 @@ def test_full_disk_keeps_the_old_state_and_is_no_error(spool, spool_dir, small_d
 
 
 @pytest.mark.parametrize("function", ["open", "write", "rename"])
-def test_state_that_cannot_be_written_is_no_error(spool, fail, monkeypatch, function):
+def test_state_that_cannot_be_written_is_no_error(spool, failing, function):
     spool.write_state(state_of("old"))
-    with monkeypatch.context():
-        fail(os, function)
+    with failing(function):
         spool.write_state(state_of("new"))
-    monkeypatch.undo()
     assert spool.read_state().reason == "old"
 
 
-def test_unreadable_state_is_an_error_with_its_path(spool, spool_dir, fail):
+def test_unreadable_state_is_an_error_with_its_path(spool, spool_dir, failing):
     spool.write_state(state_of())
-    fail(os, "read")
-    with pytest.raises(SpoolError, match=f"^{spool_dir}/state: cannot read: Input/output error$"):
+    with failing("read"), pytest.raises(SpoolError, match=f"^{spool_dir}/state: cannot read: Input/output error$"):
         spool.read_state()
 
 

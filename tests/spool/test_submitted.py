@@ -122,12 +122,10 @@ def test_p2_marked_file_that_stays_is_not_accepted(spool, submit):
     assert not spool.maybe_read(name_of(item)).is_awaited
 
 
-def test_p2_in_doubt_nothing_is_accepted(submit, monkeypatch, fail):
+def test_p2_in_doubt_nothing_is_accepted(submit, failing):
     item = submit()
-    with monkeypatch.context():
-        fail(os, "fstat")
+    with failing("fstat"):
         assert outcome(item) == WAITING
-    monkeypatch.undo()
 
 
 def test_mark_changes_nothing_but_the_one_bit(spool, spool_dir):
