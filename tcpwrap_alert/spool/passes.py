@@ -11,7 +11,7 @@ from ..errors import QueueFileCorrupt, SpoolError
 from ..system_log import tell
 from .files import Uninterrupted
 from .queue_file import QueueFileUnfinished
-from .state import uptime_s
+from .state import can_note, uptime_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,10 +82,15 @@ class Pass:
                     self.faults[entry.name] = error
 
     def _wait_for_writer(self, name: str, error: QueueFileUnfinished) -> None:
-        """Set a file without end mark aside once a reader has seen it so for a minute, by a clock that nobody sets."""
+        """Set a file without end mark aside once a reader has seen it so for a minute, by a clock that nobody sets.
+
+        One with a name that the state cannot note, which no writer of ours gives, is not waited for.
+        """
         now_s = uptime_s()
         seen_s = self._state.unfinished.setdefault(name, now_s)
-        if not seen_s <= now_s:
+        if not can_note(name):
+            self._set_aside(name, error, is_unfinished=True)
+        elif not seen_s <= now_s:
             self._state.unfinished[name] = now_s  # seen before the machine was started again
         elif now_s - seen_s >= WRITING_GRACE_S:
             self._set_aside(name, error, is_unfinished=True)

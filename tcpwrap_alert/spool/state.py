@@ -37,6 +37,11 @@ def uptime_s() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def can_note(name: str) -> bool:
+    """Say whether the name of a queue file can stand in a line of the state."""
+    return name.isprintable() and " " not in name
+
+
 class Rejection:
     """How often the monitor rejected one result, why the last time, and until when it is passed over."""
 
@@ -161,5 +166,4 @@ def _note(state: State, key: str, value: str) -> None:
 
 def _plain(noted: dict[str, T]) -> list[tuple[str, T]]:
     """Return the first names that can stand in a line, with what is noted of them."""
-    plain = [item for item in noted.items() if item[0].isprintable() and " " not in item[0]]
-    return plain[:MAX_NOTED]
+    return [item for item in noted.items() if can_note(item[0])][:MAX_NOTED]
