@@ -126,7 +126,7 @@ def test_reading_raises_nothing_until_a_value_is_asked(read):
     assert str(config.fault).endswith(":2: not of the form key=value")
 
 
-def test_what_was_read_stays_whatever_becomes_of_the_file(read, monkeypatch):
+def test_what_was_read_stays_when_the_file_goes(read, monkeypatch):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     config = read("server=before\nspool_dir=/before\npassword=ham")
     os.unlink(config.path)

@@ -38,7 +38,6 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.server import Server
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
@@ -416,7 +415,7 @@ class Host:
         self._spool = spool
         self._run = run
         for result in make_results(count):
-            spool.enqueue(check_result_entry(result))
+            spool.enqueue(result)
 
     def start_replay(self):
         """Start `replay` on the client's side, its output to be read by the caller."""
