@@ -11,7 +11,7 @@ from ..errors import QueueFileCorrupt, SpoolError
 from ..system_log import tell
 from .files import Uninterrupted
 from .queue_file import QueueFileUnfinished
-from .state import is_plain, uptime_s
+from .state import can_note, uptime_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,13 +92,15 @@ class Pass:
     def _wait_for_writer(self, name: str, error: QueueFileUnfinished) -> None:
         """Set a file without end mark aside once a reader has seen it so for a minute, by a clock that nobody sets.
 
-        A name that cannot be noted is of no writer of ours, and no run would know when its minute is over.
+        One with a name that the state cannot note, which no writer of ours gives, is not waited for.
         """
         now_s = uptime_s()
         seen_s = self._state.unfinished.setdefault(name, now_s)
-        if not seen_s <= now_s:
+        if not can_note(name):
+            self._set_aside(name, error, is_unfinished=True)
+        elif not seen_s <= now_s:
             self._state.unfinished[name] = now_s  # seen before the machine was started again
-        elif now_s - seen_s >= WRITING_GRACE_S or not is_plain(name):
+        elif now_s - seen_s >= WRITING_GRACE_S:
             self._set_aside(name, error, is_unfinished=True)
 
     def _set_aside(self, name: str, reason: SpoolError, is_unfinished: bool = False) -> None:

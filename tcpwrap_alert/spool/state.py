@@ -37,8 +37,8 @@ def uptime_s() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def is_plain(name: str) -> bool:
-    """Say whether a name can stand in a line of the file; the names that our own writers give can."""
+def can_note(name: str) -> bool:
+    """Say whether the name of a queue file can stand in a line of the state."""
     return name.isprintable() and " " not in name
 
 
@@ -167,5 +167,4 @@ def _note(state: State, key: str, value: str) -> None:
 
 def _plain(noted: dict[str, T]) -> list[tuple[str, T]]:
     """Return the first names that can stand in a line, with what is noted of them."""
-    plain = [item for item in noted.items() if is_plain(item[0])]
-    return plain[:MAX_NOTED]
+    return [item for item in noted.items() if can_note(item[0])][:MAX_NOTED]
