@@ -64,7 +64,7 @@ def one_line(text):
     return text
 
 
-@pytest.mark.parametrize("state", ["CRIT", "4", "-1", "", "2.0", " 2", "critical!", "UP"])
+@pytest.mark.parametrize("state", ["CRIT", "", "2.5", "critical!", "UP", "9" * 19])
 def test_a_state_that_is_none_is_refused_and_nothing_is_enqueued(run, command, spool_dir, state):
     done = run(*command, "firestorm", "TCP Wrappers", state, "text")
     assert done.returncode == 65
@@ -99,7 +99,9 @@ def test_a_name_that_does_not_fit_is_refused(run, command, host_name, service_de
     assert message in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "more"), ("h", "", "2", "o")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "a=1", "more"), ("h", "", "2", "o")]
+)
 def test_a_wrong_number_of_arguments_is_a_usage_error(run, command, arguments):
     done = run(*command, *arguments)
     assert done.returncode == 64
