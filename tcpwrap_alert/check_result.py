@@ -21,7 +21,10 @@ from .errors import CheckResultError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    # Words, and how often they came, when first and when last (ns since the epoch): see spool/tally.py.
+    Counted = tuple[tuple[str, ...], tuple[int, int, int]]
 
 MAX_HOST_NAME_BYTES = 63
 MAX_SERVICE_DESCRIPTION_BYTES = 127
@@ -50,6 +53,9 @@ class CheckResult:
 
     __slots__ = ("host_name", "plugin_output", "return_code", "service_description")
 
+    kind = "check_result"
+    tally_kind = "check_results"
+
     def __init__(self, host_name: str, service_description: str, return_code: int, plugin_output: str) -> None:
         if not host_name:
             raise CheckResultError("the host name is empty")
@@ -75,6 +81,21 @@ class CheckResult:
 
     def _fields(self) -> tuple[str, str, int, str]:
         return self.host_name, self.service_description, self.return_code, self.plugin_output
+
+    def fields(self) -> dict[str, str]:
+        """Return what a queue file holds of it."""
+        names = ("host_name", "service_description", "return_code", "plugin_output")
+        return {name: str(getattr(self, name)) for name in names}
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, str]) -> CheckResult:
+        """Return the check result with these fields. Raises KeyError or ValueError if they are none."""
+        return_code = int(fields["return_code"])
+        return cls(fields["host_name"], fields["service_description"], return_code, fields["plugin_output"])
+
+    def counted(self, at_ns: int) -> Iterator[Counted]:
+        """Yield what a tally counts of it."""
+        yield (f"{self.host_name};{self.service_description};{self.return_code}",), (1, at_ns, at_ns)
 
     def dated(self, at_s: float) -> CheckResult:
         """Return this result with its own time in the output, for a delivery that comes late.

@@ -119,7 +119,7 @@ def test_module_is_for_some_rooms_only(module):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the list of standard modules came with Python 3.10")
-def test_nothing_but_click_and_cryptography_comes_from_outside():
+def test_only_click_and_cryptography_come_from_outside():
     imported = {imported.split(".")[0] for name in MODULES for imported in imports_of(name)}
     assert imported - sys.stdlib_module_names == {PACKAGE, "click", "cryptography"}
 
@@ -155,8 +155,14 @@ def test_a_lean_start_loads_nothing_heavy(spool_dir, tmp_path, code):
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 
-def test_a_replay_that_finds_its_spool_in_the_configuration_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
+def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     write_config(server="127.0.0.1", password="ham", encryption_method=14, spool_dir=spool_dir)
     loaded = loaded_by(REPLAY, tmp_path)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
+
+
+def test_names_of_tests_have_at_most_50_characters():
+    tests = [path.read_text() for path in Path(__file__).parent.rglob("test_*.py")]
+    names = [node.name for text in tests for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert [name for name in names if name.startswith("test_") and len(name) > 50] == []

@@ -65,7 +65,7 @@ def test_a_name_that_fits_is_kept_as_it_is(field, name):
         ("service_description", "€" * 43, "service description '.*' has 129 bytes, the limit is 127"),
     ],
 )
-def test_a_name_that_is_too_long_is_refused_and_not_cut(field, name, message):
+def test_name_that_is_too_long_is_an_error_and_not_cut(field, name, message):
     with pytest.raises(CheckResultError, match=f"^{message}$") as caught:
         make(**{field: name})
     assert len(str(caught.value)) < 200
@@ -74,20 +74,20 @@ def test_a_name_that_is_too_long_is_refused_and_not_cut(field, name, message):
 @pytest.mark.parametrize("field", ["host_name", "service_description"])
 @pytest.mark.parametrize("name", ["{}", "{}b", "a{}b", "a{}"])
 @pytest.mark.parametrize("char", [*UNPRINTABLE, ";"])
-def test_a_name_with_a_character_that_could_do_harm_is_refused(field, name, char):
+def test_name_with_a_harmful_character_is_an_error(field, name, char):
     what = field.replace("_", " ")
     with pytest.raises(CheckResultError, match=rf"^{what} '.*' holds a control character, a ';' or bytes") as caught:
         make(**{field: name.format(char)})
     assert str(caught.value).isprintable()
 
 
-def test_an_empty_host_name_is_refused():
+def test_an_empty_host_name_is_an_error():
     with pytest.raises(CheckResultError, match=r"^the host name is empty$"):
         make(host_name="")
 
 
 @pytest.mark.parametrize(("service_description", "return_codes"), [("TCP Wrappers", range(4)), ("", range(3))])
-def test_every_return_code_of_a_service_and_of_a_host_is_taken(service_description, return_codes):
+def test_each_return_code_of_service_and_host_is_taken(service_description, return_codes):
     results = [make(service_description=service_description, return_code=code) for code in return_codes]
     assert [result.return_code for result in results] == list(return_codes)
 
@@ -183,7 +183,7 @@ def test_a_text_is_cleaned_onto_one_line(text, cleaned):
         (os.fsdecode(b"Gr\xf6\xdfe\n."), "Gr??e\n."),
     ],
 )
-def test_output_keeps_its_lines_and_tabs_and_nothing_else_that_is_not_printable(text, output):
+def test_output_keeps_only_lines_tabs_and_printables(text, output):
     assert make(plugin_output=text).plugin_output == output
 
 
@@ -198,7 +198,7 @@ def test_output_up_to_its_limit_is_not_cut(length):
 
 
 @pytest.mark.parametrize("length", [4096, 4097, 100_000])
-def test_output_above_its_limit_is_cut_to_it_and_marked(length):
+def test_output_above_its_limit_is_cut_and_marked(length):
     assert make(plugin_output="o" * length).plugin_output == "o" * 4092 + "..."
 
 
@@ -227,7 +227,7 @@ def test_a_cut_keeps_to_its_limit(text, max_bytes, expected):
 
 @given(any_text)
 @settings(deadline=None)
-def test_any_output_becomes_printable_lines_of_utf8_within_the_limit(text):
+def test_any_output_becomes_printable_within_the_limit(text):
     output = make(plugin_output=text * 50).plugin_output
     assert all(char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs" for char in output)
     assert len(output.encode()) <= 4095
@@ -236,7 +236,7 @@ def test_any_output_becomes_printable_lines_of_utf8_within_the_limit(text):
 
 @given(host_name=any_text, service_description=any_text)
 @settings(deadline=None)
-def test_any_name_is_either_kept_or_refused(host_name, service_description):
+def test_any_name_is_either_kept_or_an_error(host_name, service_description):
     try:
         result = make(host_name, service_description)
     except CheckResultError:
@@ -261,11 +261,11 @@ def test_any_name_is_either_kept_or_refused(host_name, service_description):
         ("o" * (4092 - len(EPOCH_STAMP)) + "\n12", "o" * (4092 - len(EPOCH_STAMP)) + EPOCH_STAMP),
     ],
 )
-def test_the_time_of_a_late_result_stands_before_its_performance_data(output, dated):
+def test_time_of_a_late_result_is_before_perfdata(output, dated):
     assert make(plugin_output=output).dated(0.9).plugin_output == dated
 
 
-def test_the_time_of_a_late_result_is_local_and_has_its_offset(monkeypatch):
+def test_time_of_a_late_result_is_local_with_offset(monkeypatch):
     monkeypatch.setenv("TZ", "XYZ-5:30")
     time.tzset()
     assert make().dated(86_400).plugin_output == "Denied (at 1970-01-02 05:30:00 +0530)"
@@ -288,14 +288,14 @@ def test_output_that_has_room_for_its_time_is_not_cut(too_many):
 
 
 @pytest.mark.parametrize("length", [4095 - len(EPOCH_STAMP) + 1, 4094, 4095, 9999])
-def test_output_without_room_for_its_time_is_cut_and_keeps_the_time(length):
+def test_output_without_room_for_its_time_is_cut(length):
     dated = make(plugin_output="o" * length).dated(0).plugin_output
     assert dated.endswith("o..." + EPOCH_STAMP)
     assert 4094 <= len(dated) <= 4095
 
 
 @pytest.mark.parametrize("performance_data", ["|a=1", "| a=1", "|" + "p" * 4000, "|" + "ä" * 1000])
-def test_a_cut_before_the_time_leaves_the_performance_data_whole(performance_data):
+def test_cut_before_the_time_leaves_perfdata_whole(performance_data):
     output = "o" * (4095 - len(performance_data.encode())) + performance_data
     dated = make(plugin_output=output).dated(0).plugin_output
     assert dated.endswith("..." + EPOCH_STAMP + " " + performance_data)
@@ -316,7 +316,7 @@ def test_performance_data_goes_before_the_text_does(room, text):
 
 @given(output=any_text, performance_data=st.none() | any_text, repeat=st.sampled_from([1, 20, 600]))
 @settings(deadline=None)
-def test_any_dated_output_holds_its_time_and_stays_within_the_limit(output, performance_data, repeat):
+def test_any_dated_output_has_time_within_the_limit(output, performance_data, repeat):
     bar = "" if performance_data is None else "|" + performance_data
     dated = make(plugin_output=output * repeat + bar).dated(0).plugin_output
     assert EPOCH_STAMP in dated.split("\n")[0]
@@ -324,7 +324,7 @@ def test_any_dated_output_holds_its_time_and_stays_within_the_limit(output, perf
 
 
 @pytest.mark.parametrize("service_description", ["TCP Wrappers", ""])
-def test_dating_changes_nothing_but_a_copy_of_the_output(service_description):
+def test_dated_changes_only_the_output_of_a_copy(service_description):
     result = make(service_description=service_description, return_code=1)
     dated = result.dated(0)
     assert (dated.host_name, dated.service_description, dated.return_code) == ("firestorm", service_description, 1)
@@ -346,7 +346,7 @@ def test_dating_changes_nothing_but_a_copy_of_the_output(service_description):
         ),
     ],
 )
-def test_the_external_command_is_one_line_as_nagios_reads_it(result, line):
+def test_external_command_is_one_line_for_nagios(result, line):
     assert result.external_command(1_700_000_000.9) == line
 
 
@@ -380,7 +380,7 @@ def test_number_of_arguments_says_what_they_are(arguments, fields):
         (["h", "s", "0", *"opq"], "6 arguments"),
     ],
 )
-def test_any_other_number_of_arguments_is_a_usage_error(arguments, count):
+def test_other_number_of_arguments_is_a_usage_error(arguments, count):
     message = rf"^{count} instead of HOST SERVICE STATE OUTPUT \[PERFDATA\] or HOST STATE OUTPUT$"
     with pytest.raises(UsageError, match=message):
         parse_check_result(arguments)
@@ -396,7 +396,7 @@ def test_empty_service_description_is_no_host_check(performance_data):
     "arguments",
     [["", "s", "OK", "t"], ["", "UP", "t"], ["h;1", "s", "OK", "t"], ["h", "s\n", "OK", "t"], ["\udcff", "UP", "t"]],
 )
-def test_arguments_that_are_no_check_result_are_refused(arguments):
+def test_arguments_of_no_check_result_are_an_error(arguments):
     with pytest.raises(CheckResultError):
         parse_check_result(arguments)
 
@@ -459,11 +459,11 @@ def test_any_text_is_a_number_as_int_has_it_or_none(text):
     ("text", "expected"),
     [("", "''"), ("a\n\x1b", "'a ?'"), ("x" * 60, f"'{'x' * 60}'"), ("x" * 61, f"'{'x' * 57}...'")],
 )
-def test_a_text_in_a_message_is_quoted_on_one_short_line(text, expected):
+def test_text_in_a_message_is_quoted_on_one_short_line(text, expected):
     assert shown(text) == expected
 
 
-def test_check_results_are_equal_if_their_fields_are_and_show_them():
+def test_check_results_show_and_compare_their_fields():
     assert make() == make()
     assert len({make(), make(), make(return_code=1)}) == 2
     assert make() != ("firestorm", "TCP Wrappers", 2, "Denied")

@@ -62,14 +62,14 @@ def test_the_help_of_every_command_has_an_example(run):
         assert "Example" in run("tcpwrap-alert", command, "--help").stdout
 
 
-def test_the_python_of_the_readme_runs_and_what_it_sends_arrives(nagios_example):
+def test_readme_python_runs_and_its_results_arrive(nagios_example):
     for block in blocks(README, "python"):
         exec(block, {})
     disks = [f"firestorm;Disk {number};0;OK" for number in range(20)]
     assert nagios_example.results() == [*disks, *disks, "firestorm;Backup;0;OK - 12 GiB"]
 
 
-def test_the_send_command_of_the_readme_says_and_does_what_stands_there(nagios_example, write_config):
+def test_readme_send_command_does_what_is_written(nagios_example, write_config):
     config = write_config(encryption_method=14, password="s3cret")
     (command,) = [block for block in blocks(README) if "| tcpwrap-alert send" in block]
     command = command.replace("/etc/send_nsca.cfg", str(config))
@@ -84,7 +84,7 @@ def test_the_example_configuration_is_valid_as_it_is(tmp_path):
     assert config.monitor.password == b"change me"
 
 
-def test_the_example_configuration_has_every_key_with_its_default(tmp_path, run, write_config):
+def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config):
     keys = re.findall(r"^#?([a-z_0-9]+)=", EXAMPLE, re.MULTILINE)
     write_config(nonsense="")
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
@@ -127,7 +127,7 @@ def test_the_shell_scripts_parse(script):
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
 
 
-def test_the_document_has_each_daemon_with_each_of_its_rules_and_nothing_was_lost_or_leaked():
+def test_document_has_each_daemon_and_rule_and_no_loss():
     document = (ROOT / "docs" / "daemons.md").read_text()
     lines = document.partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]

@@ -40,7 +40,7 @@ def test_the_table_has_every_error():
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_every_error_has_its_exit_status_and_verdict(name):
+def test_every_error_has_its_exit_status_and_handling(name):
     assert (CLASSES[name].exit_status, CLASSES[name].handling) == TABLE[name]
     assert issubclass(CLASSES[name], TcpwrapAlertError)
 
@@ -51,28 +51,28 @@ def test_only_a_fault_in_the_file_itself_sets_it_aside():
 
 
 @pytest.mark.parametrize("name", ["SpoolError", "QueueFileCorrupt", "DeliveryError", "ConnectError", "RejectedError"])
-def test_what_the_system_or_the_network_did_is_an_oserror_as_for_pynsca(name):
+def test_error_of_system_or_network_is_an_oserror(name):
     assert issubclass(CLASSES[name], OSError)
 
 
-def test_a_value_that_is_no_check_result_is_a_valueerror():
+def test_value_that_is_no_check_result_is_a_valueerror():
     assert issubclass(errors.CheckResultError, ValueError)
 
 
 @pytest.mark.parametrize("name", ["OutcomeUnknown", "ConnectError", "ProtocolError", "RejectedError"])
-def test_whatever_the_peer_does_is_a_delivery_error(name):
+def test_whatever_the_server_does_is_a_delivery_error(name):
     assert issubclass(CLASSES[name], DeliveryError)
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_the_line_for_an_operator_is_the_text_alone_when_nothing_was_left_in_the_spool(name):
+def test_line_is_the_text_if_nothing_is_in_the_spool(name):
     error = make(name)
     assert error.line == str(error)
     assert error.line.endswith("what")
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_the_line_for_an_operator_says_what_becomes_of_a_result_in_the_spool(name):
+def test_line_says_what_becomes_of_a_spooled_result(name):
     error = make(name)
     error.deferred = 1
     assert error.line == f"{error}; {TABLE[name][1]}"

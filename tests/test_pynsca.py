@@ -51,11 +51,11 @@ def test_class_has_every_public_method():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_parameters_have_the_same_names_order_and_defaults(method):
+def test_parameters_are_named_and_ordered_as_pynscas(method):
     assert parameters(pynsca.NSCANotifier, method) == parameters(published.NSCANotifier, method)
 
 
-def test_what_ours_takes_beyond_that_is_by_keyword_and_optional():
+def test_our_own_parameters_are_optional_keywords():
     found = inspect.signature(pynsca.NSCANotifier).parameters.values()
     extra = {each.name: each.default for each in found if each.kind is each.KEYWORD_ONLY}
     assert set(extra) == {"legacy_2_7_mode", "padding"}
@@ -63,7 +63,7 @@ def test_what_ours_takes_beyond_that_is_by_keyword_and_optional():
 
 
 @pytest.mark.parametrize("arguments", [("monitor",), ("monitor", 1234, 16, "s3cret")])
-def test_an_instance_keeps_what_it_was_given_under_the_same_names(arguments):
+def test_attributes_have_the_names_of_the_parameters(arguments):
     theirs = vars(published.NSCANotifier(*arguments))
     ours = vars(pynsca.NSCANotifier(*arguments))
     assert {name: ours[name] for name in theirs} == theirs
@@ -95,7 +95,7 @@ def sent_as_pynsca(*args):
 
 
 @pytest.mark.parametrize("vector", DOCUMENT["packets"], ids=lambda vector: vector["id"])
-def test_packet_of_pynsca_is_reproduced(vector):
+def test_a_packet_of_pynsca_is_reproduced(vector):
     init_packet = decoded("iv") + struct.pack(">I", DOCUMENT["timestamp"])
     packet = sent_as_pynsca(texts_of(vector), vector["mode"], vector["password"], init_packet)
     assert packet == base64.b64decode(vector["packet"])
@@ -132,7 +132,7 @@ def test_bytes_are_the_same_as_str_in_utf8(as_bytes):
 
 @pytest.mark.parametrize("mode", [1, 14])
 @pytest.mark.parametrize(("password", "same"), [(None, ""), (None, b""), ("p\udcff", b"p\xff")])
-def test_a_password_is_none_or_bytes_or_what_python_makes_of_bytes(mode, password, same):
+def test_password_is_none_or_bytes_or_made_of_bytes(mode, password, same):
     packets = [sent_as_pynsca(("h", "s", 0, "o"), mode, each) for each in (password, same)]
     assert packets[0] == packets[1]
 
@@ -208,7 +208,7 @@ def test_numbers_may_be_given_as_text(as_given):
 
 
 @pytest.mark.parametrize("return_code", [pynsca.UP, 1, pynsca.DOWN, pynsca.UNREACHABLE])
-def test_a_host_result_is_sent_with_its_return_code_as_given(return_code):
+def test_host_result_is_sent_with_its_return_code(return_code):
     with FakeDaemon() as daemon:
         notifier = pynsca.NSCANotifier(monitoring_server=daemon.address, monitoring_port=daemon.port)
         notifier.host_result(host_name="firestorm", return_code=return_code, plugin_output="gone")
@@ -251,14 +251,14 @@ BAD_MODES = {
 
 
 @pytest.mark.parametrize("mode", BAD_MODES)
-def test_a_mode_that_cannot_be_used_is_refused_at_construction(mode):
+def test_unusable_mode_is_an_error_at_construction(mode):
     with pytest.raises(ValueError, match=BAD_MODES[mode]):
         pynsca.NSCANotifier("monitor", encryption_mode=mode)
 
 
 @pytest.mark.parametrize("mode", BAD_MODES)
 @pytest.mark.parametrize("send", ["svc_result", "host_result"])
-def test_a_mode_that_cannot_be_used_is_refused_before_anything_is_sent(mode, send):
+def test_unusable_mode_is_an_error_before_sending(mode, send):
     notifier = pynsca.NSCANotifier("127.0.0.1", CLOSED_PORT)
     notifier.encryption_mode = mode
     arguments = ("h", "s", 0, "o") if send == "svc_result" else ("h", 0, "o")
@@ -283,7 +283,7 @@ def test_a_mode_that_cannot_be_used_is_refused_before_anything_is_sent(mode, sen
         (("h", "s", True, "o"), "^a return code is a whole number, not True of type bool$"),
     ],
 )
-def test_what_is_no_check_result_is_refused_before_anything_is_sent(arguments, message):
+def test_no_check_result_is_an_error_before_sending(arguments, message):
     with pytest.raises(ValueError, match=message):
         pynsca.NSCANotifier("127.0.0.1", CLOSED_PORT).svc_result(*arguments)
 
@@ -324,7 +324,7 @@ def test_an_init_packet_that_ends_early_is_an_error():
 
 
 @pytest.mark.parametrize("mode", [1, 14])
-def test_a_wrong_password_is_refused(mode):
+def test_a_wrong_password_is_rejected(mode):
     with FakeDaemon(password=b"right", method=mode) as daemon:
         notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, "wrong")
         with pytest.raises(RejectedError, match="wrong password"):
@@ -332,7 +332,7 @@ def test_a_wrong_password_is_refused(mode):
         assert daemon.connection().packets == []
 
 
-def test_no_verdict_in_time_is_an_error():
+def test_no_outcome_in_time_is_an_error():
     with FakeDaemon(sends_init(holds)) as daemon:
         started = time.monotonic()
         with pytest.raises(OutcomeUnknown, match=r"no verdict within 0\.4 s"):

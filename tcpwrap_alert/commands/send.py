@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..config.read import load_config, set_server
-from ..errors import ConfigError, ConnectError, DeliveryError, TcpwrapAlertError, TimedOut, UsageError
+from ..config.read import Config
+from ..errors import ConfigError, ConnectError, DeliveryError, NoServer, TcpwrapAlertError, TimedOut, UsageError
 from ..forwarding.stdin import send_input, spool_input
 from ..nsca.client import Connection
 from ..nsca.records import ETB, Records
 from ..nsca.server import A_DAY_S, Server
-from .options import BadInput, StrictCommand, config_option, say, warn
+from .options import BadInput, StrictCommand, config_option
+from .output import say, warn
 
 STDIN = 0
 
@@ -55,7 +56,7 @@ def _byte_of_code(text: str) -> bytes:
         return b""
 
 
-@click.command(cls=StrictCommand)
+@click.command("send", cls=StrictCommand)
 @click.argument("host", required=False)
 @click.option("-H", "host_option", metavar="HOST", help="The NSCA server, if it is not the configuration's.")
 @click.option("-p", "port", type=click.IntRange(1, 65535), help="The port of the NSCA server.")
@@ -78,11 +79,11 @@ def _byte_of_code(text: str) -> bytes:
 @click.option("--legacy-2-7-mode", is_flag=True, help="The NSCA server is of version 2.7.")
 @click.option("--spool", is_flag=True, help="Keep in the spool what cannot be delivered now.")
 @click.version_option(__version__, "-V", "--version")
-def send(
+def command(
     delimiter: bytes,
     end: bytes | None,
     single_result: bool,
-    config_path: str | None,
+    config: Config,
     quiet: bool,
     spool: bool,
     **options: Any,
@@ -126,19 +127,19 @@ def send(
         say(f"line {lineno}: {what}; not sent")
 
     if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
-        warn(config_path)
+        warn(config)
     records = Records(tell_fault, delimiter, b"" if single_result else end and end[:1])
     try:
         if spool:
-            _check_same_server(config_path, options)
-            count = spool_input(STDIN, records, config_path)
+            _check_same_server(config, options)
+            count = spool_input(STDIN, records, config)
         else:
-            count = _send(records, _server(config_path, **options))
+            count = _send(records, _server(config, **options))
     except UsageError as error:
         raise BadInput(str(error)) from error
     except TcpwrapAlertError as error:
         if faults:
-            raise BadInput(error.line) from error
+            raise BadInput("; ".join(error.lines)) from error
         raise
     if not quiet:
         click.echo(f"{count} data packet(s) sent to host successfully.")
@@ -147,7 +148,7 @@ def send(
 
 
 def _server(
-    config_path: str | None,
+    config: Config,
     host: str | None,
     host_option: str | None,
     port: int | None,
@@ -155,43 +156,27 @@ def _server(
     legacy_2_7_mode: bool,
 ) -> Server:
     """Return the configuration's NSCA server, with what the arguments say otherwise."""
+    changes: dict[str, Any] = {"port": port, "timeout_s": timeout_s, "legacy_2_7_mode": legacy_2_7_mode}
     try:
-        config = load_config(config_path)
-        if host_option or host:
-            set_server(config, host_option or host or "")
+        server = config.server(host_option or host or "")
+        return server.replace(**{name: value for name, value in changes.items() if value})
+    except NoServer as error:
+        raise BadInput(str(error)) from error
     except ConfigError as error:
         raise NotSent(f"Error: {error}") from error
-    except ValueError as error:
-        raise BadInput(str(error)) from error
-    if config.command_file:
-        raise BadInput(
-            f"{config.path} names a command file of this host, and send speaks NSCA; use --spool, or name a host"
-        )
-    configured = config.monitor
-    if not configured.host:
-        raise BadInput(f"no host to send to: name it, or add a line like server=nagios.example to {config.path}")
-    try:
-        return Server(
-            configured.host,
-            port or configured.port,
-            configured.password,
-            configured.encryption_method,
-            configured.legacy_2_7_mode or legacy_2_7_mode,
-            timeout_s or configured.timeout_s,
-            configured.escape_newlines,
-        )
-    except ValueError as error:  # -to nan: it is in every range
+    except ValueError as error:  # of the host, or of -to nan, which is in every range
         raise BadInput(str(error)) from error
 
 
-def _check_same_server(config_path: str | None, options: dict[str, Any]) -> None:
-    """Raise unless the arguments name the configuration's own NSCA server: whoever empties the spool knows no other."""
+def _check_same_server(config: Config, options: dict[str, Any]) -> None:
+    """Raise unless the arguments name the configuration's own server: whoever empties the spool knows no other."""
+    if config.fault or not any(options.values()):
+        return  # a fault is told when the check results are safe
     try:
-        configured = load_config(config_path).monitor
+        configured: Server | None = config.server()
     except ConfigError:
-        return  # told when the check results are safe
-    named = _server(config_path, **options) if any(options.values()) else configured
-    if any(getattr(named, name) != getattr(configured, name) for name in Server.__slots__):
+        configured = None
+    if _server(config, **options) != configured:
         raise BadInput(
             "--spool delivers to the server of the configuration; set server, port, timeout or legacy_2_7_mode there"
         )

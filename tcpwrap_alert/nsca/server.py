@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
 DEFAULT_PORT = 5667
 DEFAULT_ENCRYPTION_METHOD = 1  # nsca 2.10.2, include/common.h: DEFAULT_ENCRYPTION_METHOD is ENCRYPT_XOR
 DEFAULT_TIMEOUT_S = 10.0
@@ -17,6 +21,14 @@ class Server:
         TypeError: the password is not bytes.
         ValueError: a port that does not exist, or a deadline of no or more than a day's seconds.
     """
+
+    host: str
+    port: int
+    password: bytes
+    encryption_method: int
+    legacy_2_7_mode: bool
+    timeout_s: float
+    escape_newlines: bool
 
     __slots__ = ("encryption_method", "escape_newlines", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
 
@@ -36,13 +48,25 @@ class Server:
             raise ValueError(f"port {port} is not between 1 and 65535")
         if not 0 < timeout_s <= A_DAY_S:
             raise ValueError(f"timeout_s {timeout_s} is not above 0 and up to {A_DAY_S:g} seconds")
-        self.host = host
-        self.port = port
-        self.password = password
-        self.encryption_method = encryption_method
-        self.legacy_2_7_mode = legacy_2_7_mode
-        self.timeout_s = timeout_s
-        self.escape_newlines = escape_newlines
+        values = (encryption_method, escape_newlines, host, legacy_2_7_mode, password, port, timeout_s)
+        for name, value in zip(self.__slots__, values):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"Server.{name} cannot be changed; use replace()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Server) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values().values()))
+
+    def replace(self, **changes: Any) -> Server:
+        """Return a server with some other values."""
+        return Server(**{**self._values(), **changes})
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

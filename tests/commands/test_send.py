@@ -72,7 +72,7 @@ def received(daemon, number=0):
 # Where to send to
 
 
-def test_without_a_host_the_configurations_server_is_taken(send, daemon):
+def test_without_host_the_configured_server_is_taken(send, daemon):
     assert outcome(send()) == (0, ONE_SENT, "")
     assert received(daemon) == [FINE]
 
@@ -194,7 +194,7 @@ def test_quiet(send, daemon):
     assert received(daemon) == [FINE]
 
 
-def test_faults_have_their_lines_and_the_good_ones_are_sent(send, daemon):
+def test_faults_are_told_by_line_and_the_rest_is_sent(send, daemon):
     done = send(data="\nWarning: x\n\n" + RECORD + "h\ts\tCRITICAL\tout\n" + RECORD + "h\t\t2\tout\n\th\ts\t2\tout\n")
     assert (done.returncode, done.stdout) == (3, ONE_SENT.replace("1", "2"))
     assert done.stderr.splitlines() == [
@@ -253,7 +253,7 @@ def test_a_name_that_does_not_resolve(send, write_config):
     assert one_line(done.stderr).startswith(expected)
 
 
-def test_a_silent_daemon_holds_for_the_timeout(send, start, write_config):
+def test_silent_server_holds_until_timeout(send, start, write_config):
     daemon = start(silent)
     write_config(server=f"127.0.0.1:{daemon.port}", timeout=200)
     begin = time.monotonic()
@@ -263,7 +263,7 @@ def test_a_silent_daemon_holds_for_the_timeout(send, start, write_config):
     assert one_line(done.stderr).startswith("tcpwrap-alert: Error: Timeout after 0.5 seconds (127.0.0.1:")
 
 
-def test_a_daemon_that_never_closes_holds_for_the_timeout(send, start, write_config):
+def test_server_that_never_closes_holds_until_timeout(send, start, write_config):
     def never_closes(connection):
         stock(connection)
         connection.hold()
@@ -384,7 +384,7 @@ def test_version(send, option):
     assert done.stdout.startswith("tcpwrap-alert, version ")
 
 
-def test_a_password_that_all_may_read_is_told_on_a_terminal_and_not_in_every_mail_of_cron(send, daemon, tmp_path):
+def test_readable_password_warns_on_a_terminal_only(send, daemon, tmp_path):
     path = tmp_path / "send_nsca.cfg"
     path.chmod(0o644)
     assert outcome(send()) == (0, ONE_SENT, "")
@@ -474,7 +474,7 @@ def test_spool_and_nothing_to_send(send, daemon, spool_dir):
 @pytest.mark.parametrize(
     "arguments", ["127.0.0.2", "-H 127.0.0.2", "-p 5667", "-to 5", "--legacy-2-7-mode"], ids=lambda text: text
 )
-def test_spool_with_another_monitor_than_the_configurations(send, daemon, spool_dir, arguments):
+def test_spool_with_another_monitor_is_an_error(send, daemon, spool_dir, arguments):
     done = send("--spool", *arguments.split())
     assert (done.returncode, done.stdout) == (3, "")
     assert one_line(done.stderr).startswith("tcpwrap-alert: --spool delivers to the server of the configuration; set")
@@ -493,7 +493,7 @@ def test_spool_with_a_host_and_a_broken_configuration(send, write_config, waitin
     assert len(waiting()) == 1
 
 
-def test_what_is_no_check_result_shows_in_the_status_though_the_rest_is_kept(send, write_config, waiting):
+def test_spool_with_a_bad_record_shows_in_the_status(send, write_config, waiting):
     write_config(server=f"127.0.0.1:{CLOSED_PORT}")
     done = send("--spool", data="h\t9\tx\n" + RECORD)
     assert done.returncode == 3

@@ -98,7 +98,7 @@ def test_a_stock_file_works_unchanged(load):
         config.require_server()
 
 
-def test_a_stock_file_with_our_lines_added_names_a_monitor(load):
+def test_stock_file_with_our_lines_names_a_monitor(load):
     config = load(STOCK.replace(b"#password=", b"password=ham") + b"\nserver=nagios.example\n")
     config.require_server()
     assert (config.monitor.host, config.monitor.port, config.monitor.password) == ("nagios.example", 5667, b"ham")
@@ -108,13 +108,13 @@ def test_a_stock_file_with_our_lines_added_names_a_monitor(load):
 @pytest.mark.parametrize(
     ("value", "is_legacy"), [(b"true", True), (b"yes", True), (b"1", True), (b"false", False), (b"0", False)]
 )
-def test_the_old_layout_is_switched_on_as_the_stock_file_proposes(load, value, is_legacy):
+def test_old_layout_is_set_as_the_stock_file_proposes(load, value, is_legacy):
     assert (
         load(STOCK.replace(b"# legacy_2_7_mode=true", b"legacy_2_7_mode=" + value)).monitor.legacy_2_7_mode is is_legacy
     )
 
 
-def test_an_absolute_path_is_a_command_file_and_the_last_server_counts(load):
+def test_path_is_a_command_file_and_last_server_counts(load):
     config = load("server=nagios.example\nserver=/var/lib/nagios4/rw/nagios.cmd")
     config.require_server()
     assert config.command_file == config.destination == "/var/lib/nagios4/rw/nagios.cmd"
@@ -170,7 +170,7 @@ def test_any_other_fold_is_told(write, value):
     assert str(caught.value).startswith(f"{path}:1: fold ")
 
 
-def test_an_empty_file_has_the_defaults_of_the_c_client_and_ours(load):
+def test_empty_file_has_c_clients_defaults_and_ours(load):
     config = load("")
     monitor = config.monitor
     assert (monitor.host, monitor.port, monitor.password, monitor.encryption_method) == ("", 5667, b"", 1)
@@ -210,11 +210,11 @@ def test_crlf_line_ends_are_line_ends(load):
     "password", [b"ham", b"", b"  two blanks  ", b"\ttab\t", b"a=b", b"=", b"#1", b"a #b", b"\xff\xfe"]
 )
 @pytest.mark.parametrize("end", [b"\n", b""])
-def test_the_password_is_everything_after_the_equals_sign(load, password, end):
+def test_password_is_everything_after_the_equals_sign(load, password, end):
     assert load(b"password=" + password + end).monitor.password == password
 
 
-def test_a_carriage_return_inside_the_password_belongs_to_it_as_for_the_c_client(load):
+def test_carriage_return_inside_the_password_is_kept(load):
     assert load(b"password=ha\rm\n").monitor.password == b"ha\rm"
 
 
@@ -309,7 +309,7 @@ def test_a_wrong_line_is_told_with_file_and_line(write, line, message):
     assert str(caught.value) == f"{path}:3: {message}"
 
 
-def test_a_line_without_an_equals_sign_is_told_with_file_and_line(write):
+def test_line_without_equals_sign_is_told_with_place(write):
     path = write("server=h\nlegacy_2_7_mode\n")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
@@ -319,7 +319,7 @@ def test_a_line_without_an_equals_sign_is_told_with_file_and_line(write):
 
 @pytest.mark.parametrize("key", ["legacy_2_7_mode", "escape_newlines"])
 @pytest.mark.parametrize("value", ["2", "-1", "", "on the left", "maybe"])
-def test_a_switch_that_is_neither_on_nor_off_is_told_with_what_it_may_be(write, key, value):
+def test_wrong_switch_is_told_with_its_allowed_values(write, key, value):
     path = write(f"{key}={value}")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
@@ -348,7 +348,7 @@ def test_a_switch_that_is_neither_on_nor_off_is_told_with_what_it_may_be(write, 
         ("nsca://::1", "::1", 5667),
     ],
 )
-def test_a_server_is_a_name_or_an_address_with_or_without_a_port(load, server, host, port):
+def test_server_is_a_name_or_address_and_maybe_a_port(load, server, host, port):
     monitor = load(f"server={server}\n").monitor
     assert (monitor.host, monitor.port) == (host, port)
 
@@ -369,7 +369,7 @@ def test_another_host_does_not_take_over_the_port(load, before, then, port):
 
 
 @pytest.mark.parametrize(("host", "text"), [("h", "h:5667"), ("1.2.3.4", "1.2.3.4:5667"), ("::1", "[::1]:5667")])
-def test_a_monitor_is_shown_as_the_configuration_would_name_it(load, host, text):
+def test_server_is_shown_as_the_configuration_names_it(load, host, text):
     assert str(Server(host)) == text
     assert str(load(f"server={text}").monitor) == text
 
@@ -430,7 +430,7 @@ def test_no_error_tells_the_password(write, content):
         assert SECRET.decode() not in "".join(told)
 
 
-def test_neither_configuration_nor_monitor_shows_the_password(load):
+def test_configuration_and_server_hide_the_password(load):
     config = load(b"server=h\npassword=" + SECRET)
     assert config.monitor.password == SECRET
     shown = f"{config} {config!r} {config.monitor} {config.monitor!r} {vars(config)}"
@@ -438,7 +438,7 @@ def test_neither_configuration_nor_monitor_shows_the_password(load):
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o666, 0o777])
-def test_a_configuration_that_everybody_may_write_to_is_not_used(write, monkeypatch, mode):
+def test_world_writable_configuration_is_not_used(write, monkeypatch, mode):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     path = write("server=h\nspool_dir=/elsewhere")
     os.chmod(path, mode)
@@ -449,7 +449,7 @@ def test_a_configuration_that_everybody_may_write_to_is_not_used(write, monkeypa
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o664])
-def test_a_password_that_everybody_may_read_is_warned_of(write, mode):
+def test_world_readable_password_is_warned_of(write, mode):
     path = write("password=ham")
     os.chmod(path, mode)
     warning = config_warning(path)
@@ -468,7 +468,7 @@ def test_a_password_that_everybody_may_read_is_warned_of(write, mode):
         ("password=ham\nbroken", 0o644),
     ],
 )
-def test_without_a_password_for_everybody_or_a_usable_file_there_is_no_warning(write, content, mode):
+def test_private_password_or_bad_file_has_no_warning(write, content, mode):
     path = write(content)
     os.chmod(path, mode)
     assert config_warning(path) == ""
@@ -497,7 +497,7 @@ def make_loop(path):
         (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_with_its_path(tmp_path, make, reason):
+def test_unreadable_file_is_told_with_its_path(tmp_path, make, reason):
     path = tmp_path / "other.cfg"
     make(path)
     with pytest.raises(ConfigError) as caught:
@@ -505,7 +505,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_path(tmp_path, make, reason
     assert str(caught.value) == f"{path}: cannot read the configuration: {reason}"
 
 
-def test_the_name_of_this_host_may_be_too_long_until_another_is_set(write, monkeypatch):
+def test_long_host_name_is_an_error_until_one_is_set(write, monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename="n" * 64))
     path = write("server=h")
     with pytest.raises(ConfigError, match=r"limit is 63; set host_name to this host's name at the monitor$"):
@@ -518,7 +518,7 @@ def test_the_environment_names_the_configuration(write, monkeypatch):
     assert load_config().monitor.host == "from.environment"
 
 
-def test_a_file_that_the_environment_names_is_not_looked_for_elsewhere(tmp_path, monkeypatch):
+def test_file_of_the_environment_is_the_only_one_tried(tmp_path, monkeypatch):
     monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", str(tmp_path / "none"))
     with pytest.raises(ConfigError, match=r"/none: cannot read the configuration: No such file"):
         load_config()
@@ -545,7 +545,7 @@ def test_our_file_in_etc_goes_before_the_stock_one(etc):
     assert find_config() == str(etc[0])
 
 
-def test_without_any_configuration_both_places_are_told(etc):
+def test_without_configuration_both_places_are_told(etc):
     with pytest.raises(ConfigError, match=f"^{etc[0]}: no configuration here, nor in {etc[1]}; see send_nsca.cfg.exam"):
         load_config()
 
@@ -572,9 +572,7 @@ def test_the_environment_names_the_only_spool(write, monkeypatch):
         (b"spool_dir=/\xff\xfe", os.fsdecode(b"/\xff\xfe")),
     ],
 )
-def test_a_spool_of_the_configuration_comes_first_however_broken_the_rest_is(
-    write, no_spool_in_environment, content, first
-):
+def test_configured_spool_is_first_in_a_broken_file(write, no_spool_in_environment, content, first):
     assert find_spool_dirs(write(content)) == [first, DEFAULT_SPOOL]
 
 
@@ -590,22 +588,22 @@ def test_a_spool_of_the_configuration_comes_first_however_broken_the_rest_is(
         b"spool_dir=" + DEFAULT_SPOOL.encode(),
     ],
 )
-def test_without_a_spool_of_its_own_there_is_the_default_once(write, no_spool_in_environment, content):
+def test_without_spool_dir_the_default_is_named_once(write, no_spool_in_environment, content):
     assert find_spool_dirs(write(content)) == [DEFAULT_SPOOL]
 
 
 @pytest.mark.parametrize("make", [lambda path: None, make_directory, make_loop, os.mkfifo])
-def test_without_a_readable_configuration_there_is_the_default_spool(tmp_path, no_spool_in_environment, make):
+def test_unreadable_file_has_the_default_spool(tmp_path, no_spool_in_environment, make):
     path = tmp_path / "other.cfg"
     make(path)
     assert find_spool_dirs(str(path)) == [DEFAULT_SPOOL]
 
 
-def test_without_any_configuration_there_is_the_default_spool(etc, no_spool_in_environment):
+def test_no_configuration_means_the_default_spool(etc, no_spool_in_environment):
     assert find_spool_dirs() == [DEFAULT_SPOOL]
 
 
-def test_the_spool_is_looked_up_in_the_configuration_of_the_environment(write, no_spool_in_environment):
+def test_spool_comes_from_the_environments_file(write, no_spool_in_environment):
     write("spool_dir=/from/file")  # where the environment of every test says
     assert find_spool_dirs() == ["/from/file", DEFAULT_SPOOL]
 
@@ -626,7 +624,7 @@ lines = st.lists(
 
 @given(lines.map(b"\n".join))
 @settings(deadline=None)
-def test_any_bytes_are_a_configuration_or_a_config_error_with_a_line(content):
+def test_any_bytes_are_read_or_an_error_with_a_line(content):
     with as_file(content) as path:
         try:
             message = f"{load_config(path).path}:"

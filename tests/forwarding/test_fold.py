@@ -44,7 +44,7 @@ def test_only_what_was_folded_tells_its_times_itself():
     assert [parcel.has_time for parcel in make_parcels(waiting, config_of(), NOON_S)] == [False, True]
 
 
-def test_what_was_denied_after_an_all_clear_comes_after_it():
+def test_denial_after_an_all_clear_is_sent_after_it():
     all_clear = (
         Entry("check_result", {}, "ack", int((NOON_S + 10) * 1e9)),
         CheckResult("firestorm", "TCP Wrappers", 0, "ok"),
@@ -55,7 +55,7 @@ def test_what_was_denied_after_an_all_clear_comes_after_it():
     assert counted(make_parcels(waiting, config_of(), NOON_S)) == 4 + 2  # the two check results are counted as one each
 
 
-def test_equal_denials_are_one_with_their_number_and_span():
+def test_equal_denials_are_one_with_number_and_span():
     expected = "Denied sshd-203.0.113.7 (57 times, 12:00:00 to 12:00:56)|denied=57 clients=1"
     assert outputs(denied(*["203.0.113.7"] * 57)) == [expected]
 
@@ -65,7 +65,7 @@ def test_a_span_of_another_day_has_its_dates():
     assert outputs(denied("c", "c"), NOON_S + 86400) == [expected]
 
 
-def test_what_the_text_does_not_show_does_not_keep_denials_apart():
+def test_denials_of_equal_text_are_one():
     waiting = denied("c", user="a") + denied("c", user="b", at_s=NOON_S + 1)
     assert outputs(waiting) == ["Denied sshd-c (2 times, 12:00:00 to 12:00:01)|denied=2 clients=1"]
     shown = outputs(waiting, NOON_S + 2, output="{client} {user}")
@@ -84,7 +84,7 @@ def test_more_than_fold_different_ones_are_one(count, results):
     assert len(outputs(denied(*[f"203.0.113.{i}" for i in range(count)]))) == results
 
 
-def test_the_summary_keeps_the_form_and_lists_the_most_frequent():
+def test_summary_keeps_form_and_lists_most_frequent():
     clients = ["203.0.113.1"] * 3 + ["203.0.113.2"] + ["203.0.113.3"] * 2
     first, *lines = outputs(denied(*clients), fold=2)[0].split("\n")
     assert first == "Denied sshd-3 clients (6 times, 12:00:00 to 12:00:05)|denied=6 clients=3"
@@ -102,20 +102,20 @@ def test_the_summary_lists_twenty_and_how_many_more():
     assert lines[-1] == "and 180 more"
 
 
-def test_a_summary_of_long_names_fits_and_says_how_many_more():
+def test_summary_of_long_names_fits_and_counts_rest():
     (output,) = outputs(denied(*[f"{i:03}" + "x" * 252 for i in range(100)]))
     *lines, last = output.split("\n")
     assert len(output.encode()) <= 4095
     assert last == f"and {100 - len(lines) + 1} more"
 
 
-def test_a_long_template_loses_its_end_and_not_the_numbers():
+def test_long_template_loses_its_end_not_the_numbers():
     (output,) = outputs(denied("c", "c"), output="{client} " + "x" * 5000)
     assert len(output) == 4095
     assert output.endswith("x... (2 times, 12:00:00 to 12:00:01)|denied=2 clients=1")
 
 
-def test_a_summary_of_a_long_template_keeps_the_numbers():
+def test_summary_of_a_long_template_keeps_the_numbers():
     (output,) = outputs(denied(*"abc"), output="{client} " + "x" * 5000, fold=2)
     first, last = output.split("\n")
     assert first.endswith("x... (3 times, 12:00:00 to 12:00:02)|denied=3 clients=3")
@@ -156,7 +156,7 @@ def test_the_first_of_each_gives_the_order():
     output=st.sampled_from(["Denied {daemon}-{client}", "{client}|x=1", "same text", "{client}\n"]),
 )
 @settings(deadline=None)
-def test_every_denial_is_counted_once_and_its_file_is_named_once(clients, fold, output):
+def test_each_denial_and_its_file_are_counted_once(clients, fold, output):
     waiting = denied(*clients)
     parcels = make_parcels(waiting, config_of(fold=fold, output=output), NOON_S)
     assert counted(parcels) == len(clients)

@@ -31,7 +31,7 @@ COMMANDS = {
 @pytest.mark.parametrize("command", COMMANDS)
 @given(arguments=RESULTS | st.lists(TEXTS, min_size=2, max_size=2) | ANY, is_up=st.booleans(), separator=st.booleans())
 @examples(100)
-def test_any_arguments_are_delivered_or_kept_or_refused(command, arguments, is_up, separator):
+def test_any_arguments_are_delivered_kept_or_an_error(command, arguments, is_up, separator):
     separators = ["--"] * (separator and command != "submit_check_result")
     with monitored_place() as (place, packets):
         if not is_up:
@@ -69,7 +69,7 @@ def drop(arguments):
 
 @given(arguments=st.lists(TEXTS, min_size=2, max_size=5))
 @examples(60)
-def test_any_arguments_of_a_drop_are_in_the_spool_as_they_were_and_nothing_is_printed(arguments):
+def test_drop_keeps_any_arguments_and_prints_nothing(arguments):
     with fresh_place() as place:
         (place.spool / "leader").touch()
         done = drop(arguments)
@@ -82,7 +82,7 @@ def test_any_arguments_of_a_drop_are_in_the_spool_as_they_were_and_nothing_is_pr
 
 @given(arguments=st.lists(TEXTS, max_size=1))
 @examples(3)
-def test_too_few_arguments_of_a_drop_are_told_to_nobody_but_syslog(arguments):
+def test_drop_with_too_few_arguments_tells_syslog_only(arguments):
     with fresh_place() as place:
         done = drop(arguments)
         assert (done.returncode, done.stdout, done.stderr) == (64, b"", b"")

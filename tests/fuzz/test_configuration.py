@@ -53,7 +53,7 @@ def test_the_file_that_the_targets_start_from_is_good():
 @example(SHIPPED + b"\nserver=a b\rc\x0bd\n")
 @example(SHIPPED.replace(b"\npassword=", b"\npassword "))
 @examples(300)
-def test_any_file_is_a_configuration_or_one_line_with_its_place_and_without_the_password(content):
+def test_any_file_is_read_or_one_line_without_password(content):
     with fresh_place() as place:
         place.write_config(content)
         try:
@@ -70,7 +70,7 @@ def test_any_file_is_a_configuration_or_one_line_with_its_place_and_without_the_
 
 @given(FILES, st.sampled_from([b"", b"\0", b"x\0y", b"\xff", b"\n", b"x" * 256, b"x" * 5000]))
 @examples(300)
-def test_any_file_leaves_the_spool_where_it_can_be_found(content, more):
+def test_any_file_leaves_the_spool_to_be_found(content, more):
     with fresh_place() as place, mock.patch.dict(os.environ):
         del os.environ["TCPWRAP_ALERT_SPOOL"]
         place.write_config(content + b"\nspool_dir=/spool" + more)
@@ -99,7 +99,7 @@ def test_no_file_costs_an_alert(content, is_harmless):
 
 @given(FILES)
 @examples(60)
-def test_denials_are_delivered_as_any_file_has_them_or_kept(content):
+def test_any_file_lets_denials_be_delivered_or_kept(content):
     with monitored_place() as (place, packets):
         ours = place.config.read_bytes().replace(b"fold=no\n", b"legacy_2_7_mode=no\n")
         place.write_config(content + b"\n" + ours)

@@ -106,7 +106,7 @@ def assert_queue_shows(hosts):
     fold=st.sampled_from(["no", 1, 20]),
 )
 @examples(100)
-def test_whatever_is_in_new_each_neighbour_is_delivered_once_and_each_bad_file_is_accounted_for(bad, ages_s, fold):
+def test_bad_files_are_counted_and_neighbours_sent(bad, ages_s, fold):
     with monitored_place(fold=fold) as (place, packets):
         hosts = add_neighbours(place, ages_s)
         for name, (kind, age_s) in bad.items():
@@ -142,7 +142,7 @@ def test_whatever_is_in_new_each_neighbour_is_delivered_once_and_each_bad_file_i
 @example(strange={b"last_error": ("socket", 0)}, bad=b"", ages_s=[0])
 @example(strange={b"last_error": (b"\x1b[31m\n1\n", 0)}, bad=b"", ages_s=[0])
 @examples(100)
-def test_whatever_is_in_the_place_of_the_spools_own_files_each_neighbour_is_delivered_once(strange, bad, ages_s):
+def test_strange_state_files_hold_up_no_neighbour(strange, bad, ages_s):
     with monitored_place() as (place, packets):
         hosts = add_neighbours(place, ages_s)
         make(os.fsencode(place.new / "bad"), bad)
@@ -167,7 +167,7 @@ def test_whatever_is_in_the_place_of_the_spools_own_files_each_neighbour_is_deli
 
 @given(where=st.sampled_from(["new", "spool"]), kind=st.binary(max_size=9) | KINDS)
 @examples(30)
-def test_whatever_is_in_the_place_of_the_spool_an_alert_is_delivered(where, kind):
+def test_alert_is_sent_whatever_replaces_the_spool(where, kind):
     with monitored_place() as (place, packets):
         place.new.rmdir()
         if where == "spool":
@@ -177,7 +177,7 @@ def test_whatever_is_in_the_place_of_the_spool_an_alert_is_delivered(where, kind
     assert [packet.host_name for packet in packets] == ["h"]
 
 
-def test_the_files_that_the_targets_start_from_are_good():
+def test_files_that_the_fuzzing_starts_from_are_good():
     with fresh_place() as place:
         for number, data in enumerate((DENIAL, CHECK_RESULT)):
             (place.new / str(number)).write_bytes(data)

@@ -40,7 +40,7 @@ def test_a_service_result_arrives(start_nsca, mode, send):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_service_result_arrives_in_pynscas_own_packet(start_nsca, mode):
+def test_service_result_arrives_in_pynscas_own_packet(start_nsca, mode):
     daemon = start_nsca(method=mode, password=PASSWORD)
     notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, PASSWORD, legacy_2_7_mode=True, padding=bytes)
     notifier.svc_result("firestorm", "TCP Wrappers", pynsca.WARNING, "Größe 😀")

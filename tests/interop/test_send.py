@@ -36,7 +36,7 @@ def test_several_records(send, method, end):
 
 
 @pytest.mark.parametrize("end", ["\n", ETB])
-def test_lines_and_backslashes_are_escaped_exactly_once(send, end):
+def test_lines_and_backslashes_are_escaped_once(send, end):
     daemon = send(f"h\ts\t1\tC:\\new\\ is full \\\n\n\\\\server\\n\n  last{end}h\ts\t0\tfine")
     first, second = daemon.results()
     assert first == r"h;s;1;C:\\new\\ is full \\\n\n\\\\server\\n\n  last"
@@ -198,7 +198,7 @@ def test_inputs_arrive_as_from_the_c_client(arrivals, peer):
     assert [case for case, (status, lines) in ours.items() if status or not lines] == []
 
 
-def test_inputs_where_the_c_client_sends_something_else(arrivals, peer):
+def test_inputs_where_the_c_client_differs(arrivals, peer):
     expected = {case: each[2] for case, each in OTHERWISE.items()}
     theirs = arrivals((peer("send_nsca"),), OTHERWISE, sum(map(len, expected.values())))
     assert {case: lines for case, (_, lines) in theirs.items()} == expected

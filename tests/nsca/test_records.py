@@ -137,7 +137,7 @@ def test_longer_runs_leave_an_empty_field(data):
     assert (results, lineno) == ([], 1)
 
 
-def test_a_tab_is_an_ordinary_character_beside_another_delimiter():
+def test_tab_is_text_beside_another_delimiter():
     assert read(b"h;s;2;a\tb\n\tc\td\t2\te\n", delimiter=b";") == ([("h", "s", 2, "a\tb\n\tc\td\t2\te")], [])
 
 
@@ -259,7 +259,7 @@ def test_a_fault_of_all_input_has_its_line():
     assert "host name 'prose h' holds a control character" in what
 
 
-def test_with_a_named_end_a_line_that_looks_like_a_record_is_output():
+def test_line_like_a_record_is_output_with_a_named_end():
     expected = [("h", "s", 0, "fine\nh\ts\t0\tfine"), FINE]
     assert read(GOOD + b"\n" + GOOD + ETB + GOOD) == (expected, [])
     assert read(GOOD + b"\n" + GOOD + b"@" + GOOD, end=b"@") == (expected, [])
@@ -275,12 +275,12 @@ LATE_END = "0x17 in it, but not in the first 5120 bytes; name it with -ds 0x17"
         (5120, ([], [(1, LATE_END)])),  # it ends with status 255
     ],
 )
-def test_the_first_end_byte_counts_where_the_c_client_would_still_see_it(at, expected):
+def test_end_byte_counts_where_the_c_client_sees_it(at, expected):
     data = b"h\ts\t0\t".ljust(at, b"o")
     assert read(data + ETB + GOOD) == expected
 
 
-def test_an_end_byte_later_than_that_is_a_fault_of_its_record():
+def test_end_byte_that_comes_later_is_a_fault():
     lines = b"\n".join(b"h\ts\t0\tnumber %d" % number for number in range(1000))
     results, faults = read(lines + b"\nh\ts\t0\ta" + ETB + b"b\n" + GOOD)
     assert (len(results), results[-1], faults) == (1001, FINE, [(1001, LATE_END)])
@@ -408,7 +408,7 @@ def test_a_record_is_there_with_its_end(piece, expected):
     assert len(Records(print).feed(piece)) == expected
 
 
-def test_with_a_line_end_as_the_end_a_line_is_there_at_once():
+def test_line_is_there_at_once_with_a_line_end_as_end():
     assert len(Records(print, end=b"\n").feed(GOOD + b"\n")) == 1
 
 
@@ -443,7 +443,7 @@ def test_memory_is_bounded(case):
         assert not any(isinstance(value, (list, dict, str)) for value in vars(parser).values())
 
 
-def test_memory_is_bounded_however_many_hosts_there_are():
+def test_memory_is_bounded_with_any_number_of_hosts():
     parser = Records(lambda _lineno, _what: None)
     for number in range(0, 60_000, 1000):
         parser.feed(b"".join(b"host%d\ts\t0\tx\n" % (number + each) for each in range(1000)))
@@ -526,7 +526,7 @@ def test_each_record_is_a_result_or_a_fault(items, end):
 
 
 @pytest.mark.parametrize("char", "`~!$%^&*|'\"<>?,()=")
-def test_a_line_whose_first_field_nagios_would_not_have_as_a_name_continues_the_output(char):
+def test_line_without_a_host_name_continues_the_output(char):
     records = Records(lambda *fault: pytest.fail(str(fault)), b";")
     line = f"/va{char}r;2;3;0"
     results = records.feed(f"fs;Disk;1;WARN\n{line}\nfs;Load;0;OK\n".encode()) + records.finish()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.configs import config_of
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
@@ -21,7 +22,6 @@ from tcpwrap_alert.forwarding.fold import make_parcels
 from tcpwrap_alert.spool import files
 from tcpwrap_alert.spool import spool as spool_module
 from tcpwrap_alert.spool.bounds import keep_within_bounds
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
 from tcpwrap_alert.spool.queue_file import MAX_QUEUE_FILE_BYTES
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally
@@ -74,7 +74,7 @@ def test_what_is_within_the_bounds_stays_as_it_is(spool):
     assert spool.scan() == before
 
 
-def test_the_oldest_beyond_max_entries_are_counted_in_one(spool):
+def test_oldest_beyond_max_entries_are_counted_in_one(spool):
     deny(spool, "a", "b", "a", "c", "d", "e")
     newest = spool.scan()[-2:]
     keep_within_bounds(spool, config_of(max_entries=3))
@@ -97,9 +97,7 @@ def test_what_is_older_than_max_age_is_counted_in_one(spool):
     assert young == "Denied sshd-young"
 
 
-def test_p4_a_file_that_cannot_be_read_keeps_neither_the_note_nor_the_bounds_from_being_made(
-    spool, monkeypatch, write_config
-):
+def test_p4_unreadable_file_hinders_no_note_or_bounds(spool, monkeypatch, write_config):
     deny(spool, *["a"] * 30)
     bad = spool.scan()[-1]
     really_sync = files.fsync_path
@@ -117,7 +115,7 @@ def test_p4_a_file_that_cannot_be_read_keeps_neither_the_note_nor_the_bounds_fro
     assert len(spool.scan()) == 10
 
 
-def test_without_a_usable_configuration_nothing_is_counted_together(spool, write_config):
+def test_broken_configuration_counts_nothing_together(spool, write_config):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     before = spool.scan()
     with pytest.raises(ConfigError):
@@ -133,7 +131,7 @@ def test_one_that_is_too_old_stays_as_it_is(spool):
     assert spool.scan() == before
 
 
-def test_check_results_are_counted_by_service_and_state(spool):
+def test_results_are_counted_by_service_and_state(spool):
     submit(spool, "Backup", "Disk", "Backup", "Backup", age_s=8 * DAY_S)
     deny(spool, "a", "b", age_s=9 * DAY_S)
     keep_within_bounds(spool, config_of())
@@ -144,7 +142,7 @@ def test_check_results_are_counted_by_service_and_state(spool):
     assert top == ["firestorm;Backup;0: 3", "firestorm;Disk;0: 1"]
 
 
-def test_a_tally_takes_in_the_one_that_is_there_and_syslog_is_told_once(spool):
+def test_new_tally_takes_in_the_old_and_logs_once(spool):
     for number in range(5):
         deny(spool, "a", f"b{number}", age_s=8 * DAY_S)
         keep_within_bounds(spool, config_of())
@@ -181,7 +179,7 @@ def test_nothing_is_counted_while_somebody_sends(spool):
     assert spool.scan() == before
 
 
-def test_p3_the_tally_is_there_before_anything_is_removed(spool, monkeypatch):
+def test_p3_tally_is_there_before_anything_is_removed(spool, monkeypatch):
     """What a crash leaves is counted twice at most."""
     deny(spool, "a", "b", "c", age_s=8 * DAY_S)
 
@@ -219,7 +217,7 @@ def test_p4_a_bad_file_among_the_oldest_is_set_aside(spool, spool_dir):
 
 @pytest.mark.parametrize("filler", ["x", "\u8fd9"])
 @pytest.mark.parametrize(("different", "width", "kept"), [(5000, 10, 5000), (25_000, 10, 5000), (5000, 255, 200)])
-def test_whatever_clients_there_are_the_tally_fits_in_a_queue_file(different, width, kept, filler):
+def test_tally_of_any_clients_fits_in_a_queue_file(different, width, kept, filler):
     tally = Tally(DENIALS)
     tally.add(("sshd", "often", "a", "u"), 7, 3, 4)
     for number in range(different):

@@ -35,7 +35,7 @@ def is_cut(data):
     return False
 
 
-def test_the_bytes_of_a_denial_are_those_that_the_shell_writes():
+def test_bytes_of_a_denial_are_what_the_shell_writes():
     assert encode_entry(Entry("denial", DENIAL_FIELDS)) == DENIAL
 
 
@@ -80,13 +80,13 @@ def test_a_file_cut_anywhere_is_known_as_cut():
 
 @given(value=arguments, data=st.data())
 @settings(deadline=None)
-def test_a_file_with_any_argument_cut_anywhere_is_known_as_cut(value, data):
+def test_file_cut_anywhere_is_known_as_cut(value, data):
     whole = encode_entry(Entry("denial", {"client": value, "daemon": value}))
     assert is_cut(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 
 @pytest.mark.parametrize("more", [b"x", b"\n", b"\0", b"end\0", b"client=1\0\n"])
-def test_a_file_with_more_after_its_end_mark_is_not_taken(more):
+def test_file_with_more_after_its_end_mark_is_corrupt(more):
     assert is_cut(DENIAL + more)
 
 
@@ -104,7 +104,7 @@ def test_a_file_with_more_after_its_end_mark_is_not_taken(more):
         (b"", f"^{EMPTY}$"),
     ],
 )
-def test_a_file_that_is_not_ours_is_refused_with_the_reason(data, message):
+def test_file_that_is_not_ours_is_corrupt_and_why(data, message):
     with pytest.raises(ValueError, match=message):
         decode(data)
 
@@ -116,7 +116,7 @@ def test_the_longest_file_is_taken():
     assert decode(data).fields["client"] == "203.0.113.7"
 
 
-def test_a_longer_file_is_refused():
+def test_a_longer_file_is_corrupt():
     rest = len(DENIAL.replace(b"sshd", b""))
     with pytest.raises(ValueError, match=r"^longer than 1048576 bytes, not a queue file$"):
         decode(DENIAL.replace(b"sshd", b"s" * (MAX_BYTES - rest + 1)))

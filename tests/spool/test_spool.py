@@ -14,11 +14,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
 from tcpwrap_alert.spool.queue_file import Entry
 from tcpwrap_alert.spool.spool import Spool
 
@@ -124,7 +124,7 @@ def test_p1_a_name_that_is_taken_is_never_written_to(spool, put, monkeypatch):
     assert path.read_bytes() == b"somebody else's"
 
 
-def test_p1_a_link_in_the_place_of_a_name_is_not_followed(spool, spool_dir, tmp_path, monkeypatch):
+def test_p1_link_as_queue_file_is_not_followed(spool, spool_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: 42)
     (spool_dir / "new" / f"42.{os.getpid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SpoolError, match="cannot write: File exists"):
@@ -132,17 +132,17 @@ def test_p1_a_link_in_the_place_of_a_name_is_not_followed(spool, spool_dir, tmp_
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_p2_file_and_then_directory_are_on_disk_when_enqueue_returns(spool, spool_dir, synced):
+def test_p2_enqueued_file_and_name_are_on_disk(spool, spool_dir, synced):
     name = spool.enqueue(entry())
     assert synced == [str(spool_dir / "new" / name), str(spool_dir / "new")]
 
 
-def test_p2_a_spool_that_had_to_be_made_is_on_disk_up_to_the_directory_it_was_made_in(tmp_path, synced):
+def test_p2_new_spool_is_on_disk_with_its_parents(tmp_path, synced):
     Spool(str(tmp_path / "spool")).enqueue(entry())
     assert {str(tmp_path), str(tmp_path / "spool"), str(tmp_path / "spool" / "new")} <= set(synced)
 
 
-def test_p2_enqueue_fails_when_the_file_does_not_reach_the_disk_and_leaves_none(spool, spool_dir, monkeypatch):
+def test_p2_enqueue_leaves_no_file_it_could_not_sync(spool, spool_dir, monkeypatch):
     def fail(fd):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -152,13 +152,13 @@ def test_p2_enqueue_fails_when_the_file_does_not_reach_the_disk_and_leaves_none(
     assert names_in(spool_dir / "new") == []
 
 
-def test_p2_enqueue_fails_on_a_full_disk_and_leaves_no_part_of_a_file(spool, spool_dir, small_disk):
+def test_p2_enqueue_on_a_full_disk_leaves_no_file(spool, spool_dir, small_disk):
     with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: No space left on device$"):
         spool.enqueue(entry(client="x" * 100_000))
     assert names_in(spool_dir / "new") == []
 
 
-def test_enqueue_makes_a_missing_spool_for_its_owner_only(tmp_path):
+def test_enqueue_makes_a_missing_spool_for_the_owner(tmp_path):
     spool = Spool(str(tmp_path / "made"))
     name = spool.enqueue(entry())
     assert spool.maybe_read(name).fields == FIELDS
@@ -170,7 +170,7 @@ def test_enqueue_makes_a_missing_spool_for_its_owner_only(tmp_path):
     ("path", "reason"),
     [("file", "Not a directory"), ("none/spool", "No such file or directory"), ("/proc/x", "No such")],
 )
-def test_enqueue_where_no_spool_can_be_is_told_with_path_and_reason(tmp_path, path, reason):
+def test_impossible_spool_is_told_with_path_and_reason(tmp_path, path, reason):
     (tmp_path / "file").touch()
     where = tmp_path / path
     with pytest.raises(SpoolError, match=rf"^{where}/new/[0-9.]+: cannot write: {reason}") as caught:
@@ -181,12 +181,12 @@ def test_enqueue_where_no_spool_can_be_is_told_with_path_and_reason(tmp_path, pa
 # Scan
 
 
-def test_the_order_of_enqueueing_is_the_order_of_a_scan(spool):
+def test_scan_has_the_order_of_enqueueing(spool):
     names = [spool.enqueue(entry()) for _ in range(100)]
     assert spool.scan() == names
 
 
-def test_a_scan_is_oldest_first_and_then_by_length_of_name_and_name(spool, put):
+def test_scan_is_by_age_then_length_of_name_then_name(spool, put):
     now = time.time()
     ages = {"a": 1, "b": 1e6, "c": -1e6, "9.1": 30, "9.0": 30, "10.0": 30}
     for name in ages:
@@ -201,7 +201,7 @@ def test_a_nanosecond_is_enough_for_the_order(spool, put):
     assert spool.scan() == ["b", "a", "c"]
 
 
-def test_a_scan_finds_every_kind_of_file_and_follows_no_link(spool, spool_dir, put):
+def test_scan_finds_any_file_and_follows_no_link(spool, spool_dir, put):
     put("file", b"")
     (spool_dir / "new" / "link").symlink_to("nowhere")
     (spool_dir / "new" / "directory").mkdir()
@@ -225,7 +225,7 @@ def test_a_missing_spool_is_an_empty_one(tmp_path):
 
 
 @pytest.mark.parametrize("ask", [Spool.scan, Spool.is_empty, Spool.is_idle])
-def test_a_spool_that_cannot_be_scanned_is_no_empty_one(tmp_path, ask):
+def test_spool_that_cannot_be_scanned_is_not_empty(tmp_path, ask):
     (tmp_path / "new").touch()
     with pytest.raises(SpoolError, match=f"^{tmp_path}/new: cannot scan: Not a directory$"):
         ask(Spool(str(tmp_path)))
@@ -239,7 +239,7 @@ def test_a_spool_where_something_waits_is_not_empty(spool, put):
     assert spool.is_waiting("4711.0")
 
 
-def test_p2_what_cannot_be_looked_for_counts_as_waiting(tmp_path):
+def test_p2_file_that_cannot_be_looked_for_is_waiting(tmp_path):
     """Else `submit` would call it delivered."""
     (tmp_path / "file").touch()
     assert Spool(str(tmp_path / "file")).is_waiting("4711.0")
@@ -262,7 +262,7 @@ def test_p1_a_whole_file_is_read_at_any_age(spool, put, age_s):
 
 @pytest.mark.parametrize("age_s", YOUNG_S)
 @pytest.mark.parametrize("data", [b"", DENIAL[:1], CUT, DENIAL[:-1]])
-def test_p1_a_young_file_without_its_end_mark_is_left_to_its_writer(spool, put, data, age_s):
+def test_p1_young_file_without_end_mark_is_left_alone(spool, put, data, age_s):
     path = put("4711.0", data, age_s)
     assert spool.maybe_read("4711.0") is None
     assert path.read_bytes() == data
@@ -273,7 +273,7 @@ def test_p1_a_young_file_without_its_end_mark_is_left_to_its_writer(spool, put, 
     ("data", "message"),
     [(b"", EMPTY_MESSAGE), (DENIAL[:1], CUT_MESSAGE), (CUT, CUT_MESSAGE), (DENIAL[:-1], CUT_MESSAGE)],
 )
-def test_p1_an_old_file_without_its_end_mark_is_corrupt(spool, put, data, message, age_s):
+def test_p1_old_file_without_end_mark_is_corrupt(spool, put, data, message, age_s):
     path = put("4711.0", data, age_s)
     with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}$"):
         spool.maybe_read("4711.0")
@@ -295,13 +295,13 @@ def test_p1_a_file_cut_anywhere_is_never_read_as_whole(spool, put):
         (DENIAL.replace(b"sshd", b"s" * 1024 * 1024), "longer than 1048576 bytes"),
     ],
 )
-def test_a_file_of_another_format_is_corrupt_with_the_reason(spool, put, data, message):
+def test_file_of_another_format_is_corrupt_and_why(spool, put, data, message):
     put("4711.0", data, age_s=65)
     with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}"):
         spool.maybe_read("4711.0")
 
 
-def test_the_name_of_a_file_is_told_without_its_control_characters(spool, spool_dir, put):
+def test_file_name_is_told_without_control_characters(spool, spool_dir, put):
     put("a\x1b[31mb", CUT, age_s=65)
     with pytest.raises(QueueFileCorrupt, match=r"^new/a\?\[31mb: no end mark"):
         spool.maybe_read("a\x1b[31mb")
@@ -310,7 +310,7 @@ def test_the_name_of_a_file_is_told_without_its_control_characters(spool, spool_
         spool.maybe_read("\x1bc")
 
 
-def test_the_kind_of_a_file_is_told_without_its_control_characters(spool, put):
+def test_kind_is_told_without_control_characters(spool, put):
     put("4711.\x1b", DENIAL.replace(b"denial", b"de\x1b[31mnial"))
     with pytest.raises(CheckResultError, match=r"^new/4711\.\?: unknown kind 'de\?\[31mnial'$"):
         open_entry(spool.maybe_read("4711.\x1b"))
@@ -337,9 +337,7 @@ SPECIAL_FILES = {
 
 
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_what_is_no_regular_file_is_corrupt_at_once_and_neither_followed_nor_waited_for(
-    spool, spool_dir, monkeypatch, make
-):
+def test_what_is_no_regular_file_is_corrupt_at_once(spool, spool_dir, monkeypatch, make):
     monkeypatch.chdir(spool_dir / "new")  # the path of a socket must be short
     make(spool_dir / "new" / "4711.0")
     with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: not a regular file$"):
@@ -350,7 +348,7 @@ def test_a_file_that_is_gone_is_none(spool):
     assert spool.maybe_read("4711.0") is None
 
 
-def test_p4_a_file_that_cannot_be_read_is_no_fault_of_the_file(tmp_path):
+def test_p4_read_error_is_no_fault_of_the_file(tmp_path):
     (tmp_path / "new").touch()
     with pytest.raises(SpoolError, match=r"/new/4711\.0: cannot read: Not a directory$") as caught:
         Spool(str(tmp_path)).maybe_read("4711.0")
@@ -384,20 +382,20 @@ def test_p3_what_somebody_else_removed_is_no_error(spool, put, spool_dir):
     assert names_in(spool_dir / "new") == ["2"]
 
 
-def test_p3_what_cannot_be_removed_is_told_with_its_path(spool, spool_dir):
+def test_p3_failed_removal_is_told_with_its_path(spool, spool_dir):
     (spool_dir / "new" / "1").mkdir()
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove: Is a directory$"):
         spool.remove("1")
 
 
-def test_p3_from_a_disk_that_cannot_be_written_nothing_is_removed_and_one_knows_before(spool, spool_dir, read_only):
+def test_p3_read_only_disk_is_known_before_removal(spool, spool_dir, read_only):
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written, so nothing is sent from it"):
         spool.check_removable()
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove: Read-only file system"):
         spool.remove("1")
 
 
-def test_p3_from_a_directory_without_permission_nothing_could_be_removed(spool, spool_dir, monkeypatch):
+def test_p3_missing_permission_is_known_before_removal(spool, spool_dir, monkeypatch):
     spool.check_removable()
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (spool.new, os.W_OK))
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written"):
@@ -406,7 +404,7 @@ def test_p3_from_a_directory_without_permission_nothing_could_be_removed(spool, 
     spool.check_removable()
 
 
-def test_p4_a_file_set_aside_is_in_corrupt_unchanged_and_all_others_stay(spool, spool_dir, put):
+def test_p4_file_set_aside_is_unchanged_and_rest_stay(spool, spool_dir, put):
     put("4711.0", CUT, age_s=65)
     put("4712.0")
     target = spool.set_aside("4711.0")
@@ -416,7 +414,7 @@ def test_p4_a_file_set_aside_is_in_corrupt_unchanged_and_all_others_stay(spool, 
     assert stat.S_IMODE((spool_dir / "corrupt").stat().st_mode) == 0o700
 
 
-def test_p4_a_second_file_of_the_same_name_does_not_replace_the_first(spool, put):
+def test_p4_second_file_of_a_name_does_not_replace_it(spool, put):
     paths = []
     for data in (b"first", b"second"):
         put("4711.0", data)
@@ -434,7 +432,7 @@ def test_p4_any_kind_of_file_can_be_set_aside(spool, spool_dir, monkeypatch, mak
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "\udcff" * 255])
-def test_p4_a_file_with_the_longest_name_can_be_set_aside(spool, spool_dir, name):
+def test_p4_file_of_the_longest_name_can_be_set_aside(spool, spool_dir, name):
     for _ in range(2):
         (spool_dir / "new" / name).touch()
         assert os.path.basename(spool.set_aside(name)).startswith(name[:100])
@@ -442,13 +440,13 @@ def test_p4_a_file_with_the_longest_name_can_be_set_aside(spool, spool_dir, name
     assert spool.scan() == []
 
 
-def test_p4_setting_a_link_aside_leaves_its_target_alone(spool, spool_dir):
+def test_p4_link_set_aside_leaves_its_target_alone(spool, spool_dir):
     make_link(spool_dir / "new" / "4711.0")
     spool.set_aside("4711.0")
     assert (spool_dir / "whole").read_bytes() == DENIAL
 
 
-def test_p4_a_file_that_cannot_be_set_aside_stays_where_it_is(spool, spool_dir, put):
+def test_p4_file_that_cannot_be_set_aside_stays(spool, spool_dir, put):
     put("4711.0", CUT)
     (spool_dir / "corrupt").touch()
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new/4711.0: cannot set aside: Not a directory$"):
@@ -456,7 +454,7 @@ def test_p4_a_file_that_cannot_be_set_aside_stays_where_it_is(spool, spool_dir, 
     assert names_in(spool_dir / "new") == ["4711.0"]
 
 
-def test_what_was_set_aside_where_it_cannot_be_listed_counts_as_nothing(spool, spool_dir):
+def test_unlistable_files_set_aside_count_as_none(spool, spool_dir):
     (spool_dir / "corrupt").touch()
     assert spool.count_set_aside() == 0
 
@@ -469,7 +467,7 @@ def test_p4_a_file_that_is_gone_cannot_be_set_aside(spool):
 # Defer
 
 
-def test_deferring_leaves_every_file_and_notes_the_reason(spool, spool_dir, put):
+def test_defer_leaves_every_file_and_notes_the_reason(spool, spool_dir, put):
     put("4711.0")
     put("4712.0", CUT)
     assert spool.defer("nagios.example:5667: connection refused", 7) == 2
@@ -502,7 +500,7 @@ def test_any_reason_can_be_noted(spool, reason, read):
     ],
     ids=lambda value: repr(value)[:20],
 )
-def test_a_note_that_another_version_or_hand_wrote_is_read_as_far_as_it_goes(spool, spool_dir, note, read):
+def test_foreign_note_is_read_as_far_as_it_goes(spool, spool_dir, note, read):
     (spool_dir / "last_error").write_text(note)
     assert (spool.last_error().reason, spool.last_error().first_batch) == read
 
@@ -526,7 +524,7 @@ def test_p2_what_is_deferred_is_on_disk(spool, spool_dir, put, synced):
     assert synced == [*paths, str(spool_dir / "new")]
 
 
-def test_p2_what_the_last_run_deferred_is_not_synced_again(spool, spool_dir, put, synced):
+def test_p2_file_deferred_before_is_not_synced_again(spool, spool_dir, put, synced):
     put("4711.0", age_s=1000)
     spool.defer("reason")
     synced.clear()
@@ -535,7 +533,7 @@ def test_p2_what_the_last_run_deferred_is_not_synced_again(spool, spool_dir, put
     assert synced == [str(path), str(spool_dir / "new")]
 
 
-def test_p2_what_was_dropped_while_the_last_run_synced_is_on_disk_after_the_next(spool, put, monkeypatch):
+def test_p2_drop_during_a_sync_is_synced_next_time(spool, put, monkeypatch):
     scanned_at, synced = time.time() - 100, []
 
     def fsync(fd):
@@ -561,9 +559,7 @@ def test_p2_after_the_clock_was_set_back_all_is_synced(spool, spool_dir, put, sy
 
 
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_p4_what_is_no_regular_file_does_not_keep_the_rest_from_being_deferred(
-    spool, spool_dir, put, synced, monkeypatch, make
-):
+def test_p4_what_is_no_file_lets_the_rest_be_deferred(spool, spool_dir, put, synced, monkeypatch, make):
     monkeypatch.chdir(spool_dir / "new")
     make(spool_dir / "new" / "4711.0")
     path = put("4712.0", age_s=-1)
@@ -572,7 +568,7 @@ def test_p4_what_is_no_regular_file_does_not_keep_the_rest_from_being_deferred(
     assert spool.last_error().reason == "reason"
 
 
-def test_a_note_that_cannot_be_written_does_not_hide_the_reason(spool, spool_dir):
+def test_unwritable_note_does_not_hide_the_reason(spool, spool_dir):
     (spool_dir / "last_error").mkdir()
     spool.defer("reason")
     assert spool.last_error().reason == ""
@@ -588,14 +584,14 @@ def test_a_fifo_in_the_place_of_the_note_holds_nobody(spool, spool_dir, put):
 
 
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_what_is_no_file_in_the_place_of_the_note_is_no_note(spool, spool_dir, monkeypatch, make):
+def test_what_is_no_file_is_no_note(spool, spool_dir, monkeypatch, make):
     monkeypatch.chdir(spool_dir)
     make(spool_dir / "last_error")
     assert (spool.last_error().reason, spool.last_error().first_batch) == ("", 0)
 
 
 @pytest.mark.parametrize("is_there_before", [True, False])
-def test_a_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_path, monkeypatch, is_there_before):
+def test_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_path, monkeypatch, is_there_before):
     (tmp_path / "precious").write_text("precious")
     link = spool_dir / "last_error"
     if is_there_before:
@@ -625,7 +621,7 @@ spool.enqueue(Entry("denial", {}))
 """
 
 
-def test_p10_root_becomes_the_owner_of_the_spool_for_good(isolated, spool_dir, run):
+def test_p10_root_becomes_the_spools_owner_for_good(isolated, spool_dir, run):
     for path in (spool_dir, spool_dir / "new"):
         os.chown(path, 65534, 65533)
     done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir, extra_groups=[0, 4])
@@ -640,7 +636,7 @@ def test_p10_root_stays_root_in_a_spool_of_its_own(isolated, spool_dir, run):
 
 @pytest.mark.parametrize("part", ["", "new", "corrupt"])
 @pytest.mark.parametrize("mode", [0o702, 0o1777])
-def test_p10_a_spool_that_everybody_may_write_to_is_not_used(spool, spool_dir, part, mode):
+def test_p10_world_writable_spool_is_not_used(spool, spool_dir, part, mode):
     spool.enqueue(entry())
     (spool_dir / "corrupt").mkdir()
     path = (spool_dir / part).resolve()
@@ -654,7 +650,7 @@ def test_p10_a_spool_that_everybody_may_write_to_is_not_used(spool, spool_dir, p
 
 
 @pytest.mark.parametrize("part", ["new", "corrupt"])
-def test_p10_a_directory_of_the_spool_that_is_a_link_is_not_followed(spool, spool_dir, tmp_path, part):
+def test_p10_link_as_directory_is_not_followed(spool, spool_dir, tmp_path, part):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "file").write_bytes(DENIAL)
     if part == "new":
@@ -693,14 +689,14 @@ STEPS = [("setgroups", []), ("setgid", 1001), ("setuid", 1000)]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_p10_a_root_that_may_not_be_anybody_else_stays_what_it_is(spool, become, failing):
+def test_p10_root_that_may_not_change_stays_root(spool, become, failing):
     calls = become(STEPS[failing][0], errno.EPERM)
     spool.drop_root()
     assert calls == STEPS[: failing + 1]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_p10_any_other_reason_not_to_become_the_owner_is_told(spool, become, failing):
+def test_p10_other_failure_to_become_the_owner_is_told(spool, become, failing):
     become(STEPS[failing][0], errno.EAGAIN)
     with pytest.raises(SpoolError, match=f"^{spool.path}: cannot become the owner of: Resource temporarily"):
         spool.drop_root()
@@ -712,7 +708,7 @@ def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):
 
 
 @pytest.mark.parametrize("uid", [0, 4711, 4712])
-def test_p10_who_neither_owns_the_spool_nor_is_root_reports_denials_only(spool, spool_dir, isolated, uid):
+def test_p10_who_is_not_the_owner_reports_denials_only(spool, spool_dir, isolated, uid):
     """What else lies there of somebody else is not sent, and stays."""
     os.chown(spool_dir, 4711, 4711)
     denial = spool.enqueue(denial_entry(Denial("sshd", "203.0.113.7")))

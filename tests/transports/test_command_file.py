@@ -80,7 +80,7 @@ def test_a_time_that_cannot_be_is_now(at_s):
 
 
 @pytest.mark.parametrize("output", ["x" * 4095, "\\" * 4095, "a\n" * 2000, "ä" * 2047, "x" * 4000 + "\\" * 95])
-def test_a_long_output_is_cut_so_that_the_pipe_takes_it_in_one_piece(pipe, output):
+def test_long_output_is_cut_to_one_piece_for_the_pipe(pipe, output):
     pipe.open()
     deliver(config_for(pipe.path), [(CheckResult("h" * 63, "s" * 127, 3, output), AT_S)])
     line = pipe.read()
@@ -96,7 +96,7 @@ def test_what_is_not_too_long_is_whole(pipe):
     assert pipe.read() == b"[1795176000] PROCESS_SERVICE_CHECK_RESULT;h;s;0;first | a=1\\nsecond \\\\ line\n"
 
 
-def test_without_a_reader_nothing_is_written_and_nobody_waits(pipe):
+def test_without_a_reader_nothing_is_written_or_held(pipe):
     with pytest.raises(ConnectError, match=f"^{pipe.path}: nobody reads it; does the monitor run?"):
         deliver(config_for(pipe.path), [(RESULT, AT_S)])
     pipe.open()
@@ -119,7 +119,7 @@ def test_a_file_in_the_place_of_the_pipe_is_left_alone(tmp_path):
 
 
 @pytest.mark.alone
-def test_a_pipe_that_stays_full_is_waited_for_until_the_deadline(pipe):
+def test_full_pipe_is_waited_for_until_the_deadline(pipe):
     pipe.open()
     pipe.fill()
     started = time.monotonic()
