@@ -314,7 +314,7 @@ def test_a_configuration_that_cannot_be_used(send, tmp_path, content, expected):
 
 def test_no_host_anywhere(send, write_config):
     path = write_config(password=PASSWORD)
-    text = f"tcpwrap-alert: no host to send to: name it, or add a line like server=nagios.example to {path}\n"
+    text = f"tcpwrap-alert: {path}: no host to send to: name one, or add a line like server=nagios.example\n"
     assert outcome(send()) == (3, "", text)
 
 
