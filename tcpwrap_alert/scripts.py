@@ -30,6 +30,8 @@ def tcpwrap_alert() -> int:
     """Run `tcpwrap-alert`; return its exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:]
+    if os.path.basename(sys.argv[0]) == "send_nsca":  # a link to us, for what takes no more than the path of a program
+        arguments = ["send", *arguments]
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
     config = None

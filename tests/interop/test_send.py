@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from multiprocessing.pool import ThreadPool
 
@@ -41,6 +42,26 @@ def test_lines_and_backslashes_are_escaped_once(send, end):
     first, second = daemon.results()
     assert first == r"h;s;1;C:\\new\\ is full \\\n\n\\\\server\\n\n  last"
     assert second == "h;s;0;fine"
+
+
+def test_link_called_send_nsca_is_send(run, start_nsca, write_config, tmp_path, isolated):
+    daemon = start_nsca(method=14, password=PASSWORD)
+    config = write_config(password=PASSWORD, encryption_method=14)
+    link = tmp_path / "send_nsca"
+    link.symlink_to(shutil.which("tcpwrap-alert"))
+    flags = ["-H", daemon.address, "-p", str(daemon.port), "-c", str(config)]
+    done = run(str(link), *flags, input="h\ts\t2\tout\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 data packet(s) sent to host successfully.\n", "")
+    assert daemon.results() == ["h;s;2;out"]
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["forward"], ["replay"], ["127.0.0.1", "-p", "x"]])
+def test_link_called_send_nsca_is_nothing_else(run, tmp_path, arguments):
+    link = tmp_path / "send_nsca"
+    link.symlink_to(shutil.which("tcpwrap-alert"))
+    done = run(str(link), *arguments, input="")
+    expected = run("tcpwrap-alert", "send", *arguments, input="")
+    assert (done.returncode, done.stdout, done.stderr) == (expected.returncode, expected.stdout, expected.stderr)
 
 
 def test_the_2_7_layout(send):
