@@ -113,6 +113,9 @@ def command(
     accepted stays there. Then the status is that of the other commands: 75, 77, 78. It is 3 if something was no check
     result.
 
+    A link called send_nsca to tcpwrap-alert is this command: ln -s /opt/tcpwrap-alert/bin/tcpwrap-alert
+    /usr/local/bin/send_nsca
+
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
     if single_result and end:

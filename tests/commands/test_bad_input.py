@@ -133,6 +133,26 @@ def test_output_is_cleaned_and_never_an_error(run, command, write_config, spool_
 
 
 @pytest.mark.parametrize(
+    ("arguments", "arrives"),
+    [
+        (("127", "sh: 1: check_disk: not found"), (3, "(return code 127) sh: 1: check_disk: not found")),
+        (("-1", "text"), (3, "(return code -1) text")),
+        (("02", "text"), (2, "text")),
+        (("2.0", ""), (2, "")),
+        (("0", "text", "a=1;2 b=3"), (0, "text|a=1;2 b=3")),
+        (("255", "text", "a=1"), (3, "(return code 255) text|a=1")),
+        (("0", "text", ""), (0, "text")),
+    ],
+)
+def test_service_state_may_be_any_number(run, command, write_config, spool_dir, waiting, arguments, arrives):
+    write_config(server="127.0.0.1:1")
+    assert run(*command, "h", "s", *arguments).returncode == 75
+    (row,) = waiting()
+    assert (row["host_name"], row["service_description"]) == ("h", "s")
+    assert (row["return_code"], row["plugin_output"]) == arrives
+
+
+@pytest.mark.parametrize(
     "text", ["-4 degrees, too cold for his host", "--help", "-h", "--config=/nowhere", "--version"]
 )
 def test_a_text_that_looks_like_an_option_is_a_text(run, command, write_config, spool_dir, waiting, text):

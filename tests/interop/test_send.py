@@ -55,6 +55,30 @@ def test_link_called_send_nsca_is_send(run, start_nsca, write_config, tmp_path, 
     assert daemon.results() == ["h;s;2;out"]
 
 
+ARRIVALS = {
+    ("h", "s", "2", ""): "SERVICE_CHECK_RESULT;h;s;2;",
+    ("h", "s", "127", "not found"): "SERVICE_CHECK_RESULT;h;s;3;(return code 127) not found",
+    ("h", "s", "0", "fine", "a=1 b=2"): "SERVICE_CHECK_RESULT;h;s;0;fine|a=1 b=2",
+    ("h", "1", ""): "HOST_CHECK_RESULT;h;1;",
+}
+
+
+@pytest.mark.parametrize("arguments", ARRIVALS, ids=" ".join)
+@pytest.mark.parametrize("command", [("submit_check_result",), ("tcpwrap-alert", "submit")], ids=["script", "command"])
+def test_submitted_result_arrives(run, start_nsca, write_config, spool_dir, command, arguments):
+    daemon = start_nsca(method=14, password=PASSWORD)
+    write_config(server=f"127.0.0.1:{daemon.port}", password=PASSWORD, encryption_method=14)
+    done = run(*command, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [line.partition("] PROCESS_")[2] for line in daemon.lines()] == [ARRIVALS[arguments]]
+
+
+def test_empty_output_arrives(send):
+    daemon = send("h\ts\t2\t\nh\t1\t\n")
+    arrived = [line.partition("] PROCESS_")[2] for line in daemon.lines()]
+    assert arrived == ["SERVICE_CHECK_RESULT;h;s;2;", "HOST_CHECK_RESULT;h;1;"]
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["forward"], ["replay"], ["127.0.0.1", "-p", "x"]])
 def test_link_called_send_nsca_is_nothing_else(run, tmp_path, arguments):
     link = tmp_path / "send_nsca"
