@@ -11,7 +11,7 @@ import sys
 
 from .check_result import clean, parse_check_result
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.spool import Spool
 
 SUBMIT_USAGE = """\
@@ -54,8 +54,7 @@ def submit_check_result() -> int:
     os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        print(SUBMIT_USAGE, *exit_statuses(), sep="\n")
-        return 0
+        return _print_help()
     try:
         result = parse_check_result(arguments)
         config = read_config()
@@ -72,6 +71,16 @@ def submit_check_result() -> int:
     except Exception as error:
         _complain("submit_check_result", f"bug: {type(error).__name__}: {error}; please report it")
         return EXIT_BUG
+    return 0
+
+
+def _print_help() -> int:
+    try:
+        print(SUBMIT_USAGE, *exit_statuses(), sep="\n", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is left in the buffer, which would end us with 120
+        _complain("submit_check_result", f"cannot write the output: {error.strerror}")
+        return EXIT_SPOOL
     return 0
 
 

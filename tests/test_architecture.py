@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,9 @@ ONLY_IN = {
     "socket": {"commands", "nsca", "system_log"},
     "subprocess": {"commands", "libwrap"},
 }
+
+# Who loads a module by its name, and the table that says which: modules of the same room, when they are used.
+BY_TABLE = {"commands.__init__": "COMMANDS", "transports.__init__": "TRANSPORTS"}
 
 # Each of these costs a good part of a bare start of Python.
 HEAVY = {
@@ -125,11 +130,24 @@ def test_only_click_and_cryptography_come_from_outside():
     assert imported - sys.stdlib_module_names == {PACKAGE, "click", "cryptography"}
 
 
+def calls_in(name):
+    """Return the name of what is called, and the call as text, for each call in a module."""
+    calls = [node for node in ast.walk(ast.parse(MODULES[name].read_text())) if isinstance(node, ast.Call)]
+    return [(getattr(call.func, "id", None) or getattr(call.func, "attr", None), ast.unparse(call)) for call in calls]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_no_import_hides_from_this_test(name):
-    calls = [node.func for node in ast.walk(ast.parse(MODULES[name].read_text())) if isinstance(node, ast.Call)]
-    called = {getattr(call, "id", None) or getattr(call, "attr", None) for call in calls}
-    assert called.isdisjoint({"__import__", "import_module", "exec", "eval"})
+    hidden = [text for called, text in calls_in(name) if called in {"__import__", "import_module", "exec", "eval"}]
+    by_table = rf"importlib\.import_module\(f'\.{{{BY_TABLE[name]}\[[\w.]+\]}}', __name__\)" if name in BY_TABLE else ""
+    assert len(hidden) == (name in BY_TABLE)
+    assert [text for text in hidden if not re.fullmatch(by_table, text)] == []
+
+
+@pytest.mark.parametrize("name", BY_TABLE)
+def test_the_tables_name_modules_of_their_own_room(name):
+    table = getattr(importlib.import_module(f"{PACKAGE}.{room_of(name)}"), BY_TABLE[name])
+    assert [module for module in table.values() if f"{room_of(name)}.{module}" not in MODULES] == []
 
 
 def loaded_by(code, cwd):

@@ -12,7 +12,7 @@ from peers.daemons import CASES
 from support import namespaces
 
 from tcpwrap_alert import __version__
-from tcpwrap_alert.config.read import load_config
+from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.nsca.cipher import METHODS
 
 ROOT = Path(__file__).parents[1]
@@ -79,9 +79,8 @@ def test_readme_send_command_does_what_is_written(nagios_example, write_config):
 
 
 def test_the_example_configuration_is_valid_as_it_is(tmp_path):
-    config = load_config(str(ROOT / "send_nsca.cfg.example"))
-    assert config.monitor.host == "nagios.example"
-    assert config.monitor.password == b"change me"
+    server = read_config(str(ROOT / "send_nsca.cfg.example")).monitor.target
+    assert (server.host, server.password) == ("nagios.example", b"change me")
 
 
 def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config):
@@ -89,13 +88,15 @@ def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config
     write_config(nonsense="")
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
     assert sorted(keys) == sorted(known)
-    (tmp_path / "empty.cfg").write_text("")
+    (tmp_path / "empty.cfg").write_text("server=nagios.example")
     (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
-    default, example = load_config(str(tmp_path / "empty.cfg")), load_config(str(tmp_path / "all.cfg"))
-    for key in ("service_description", "return_code", "output"):
+    default, example = (read_config(str(tmp_path / name)).monitor for name in ("empty.cfg", "all.cfg"))
+    for key in ("service_description", "return_code", "output", "fold"):
+        assert getattr(default.wording, key) == getattr(example.wording, key)
+    for key in ("port", "timeout_s", "legacy_2_7_mode", "escape_newlines"):
+        assert getattr(default.target, key) == getattr(example.target, key)
+    for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
-    for key in ("port", "timeout_s", "legacy_2_7_mode"):
-        assert getattr(default.monitor, key) == getattr(example.monitor, key)
 
 
 def test_the_example_rule_is_the_readme_rule():

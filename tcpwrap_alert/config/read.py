@@ -114,12 +114,12 @@ class Config:
     @property
     def wording(self) -> Wording:
         """How this host words a denial; as it comes by default where the configuration cannot be used."""
-        from .build import make_wording
+        from .build import default_wording, make_wording
 
         try:
             return make_wording(self.sections[""], self.path)
         except ConfigError:
-            return make_wording({}, self.path)
+            return default_wording()
 
     @property
     def warning(self) -> str:

@@ -10,7 +10,7 @@ from fuzz.hostile import NOBODY, TEXTS, call, examples, fresh_place, monitored_p
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.queue_file import decode_queue_file
 
 NAMES = st.sampled_from(["firestorm", "TCP Wrappers", "größer.example"])
 STATES = st.sampled_from(["0", "1", "2", "OK", "down", "127", "-1", "02"])
@@ -92,9 +92,9 @@ def test_drop_keeps_any_arguments_and_prints_nothing(arguments):
         done = drop(arguments)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         (name,) = place.waiting()
-        entry = Spool(str(place.spool)).maybe_read(os.fsdecode(name))
+        written = decode_queue_file((place.new / os.fsdecode(name)).read_bytes())
         names = ("client", "daemon", "address", "user")
-        assert (entry.kind, entry.fields) == ("denial", dict(zip(names, [*arguments, "", ""])))
+        assert written == ("denial", dict(zip(names, [*arguments, "", ""])))
 
 
 @given(arguments=st.lists(TEXTS, max_size=1))

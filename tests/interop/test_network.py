@@ -33,7 +33,6 @@ from peers.fake_daemon import FakeDaemon, closes, reads, resets
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.missing import skip_or_fail
-from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
@@ -416,7 +415,7 @@ class Host:
         self._spool = spool
         self._run = run
         for result in make_results(count):
-            spool.enqueue(check_result_entry(result))
+            spool.enqueue(result)
 
     def start_replay(self):
         """Start `replay` on the client's side, its output to be read by the caller."""

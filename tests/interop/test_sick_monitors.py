@@ -40,7 +40,6 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
-from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.spool import Spool
@@ -77,7 +76,7 @@ class Host:
 
     def enqueue(self, *numbers):
         for result in make_results(*numbers):
-            self.spool.enqueue(check_result_entry(result))
+            self.spool.enqueue(result)
 
     def run(self, *argv, text=""):
         environ = {"TCPWRAP_ALERT_SPOOL": self.spool.path, "TCPWRAP_ALERT_CONFIG": str(self.config)}
@@ -329,6 +328,6 @@ def test_drop_does_not_wait_and_forwarder_tells_why(isolated, make_host, start_u
             assert [done[:3] for done in drops] == [(0, "", "")] * 3
             assert drops[-1].ended_at - drops[0].started_at < timeout_s
         for server, host in hosts.items():
-            wait_for(lambda host=host: host.spool.last_error().reason, server, timeout_s + ALLOWED_S + start_up_s)
-            assert reasons[server] in host.spool.last_error().reason
+            wait_for(lambda host=host: host.spool.read_state().reason, server, timeout_s + ALLOWED_S + start_up_s)
+            assert reasons[server] in host.spool.read_state().reason
             assert host.waiting() == 3
