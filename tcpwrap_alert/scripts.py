@@ -15,12 +15,14 @@ from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.spool import Spool
 
 SUBMIT_USAGE = """\
-usage: submit_check_result HOST SERVICE STATE OUTPUT
+usage: submit_check_result HOST SERVICE STATE OUTPUT [PERFDATA]
        submit_check_result HOST STATE OUTPUT
 
 Submits a passive check result, of a service or (three arguments) of the host itself, to the monitor that
 send_nsca.cfg names. STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN,
-2 UNREACHABLE. What cannot be delivered now is kept in the spool and delivered by 'tcpwrap-alert replay'.
+2 UNREACHABLE. Any other number of a service, such as 127 of a plugin that was not found, is sent as 3, and the output
+begins with it. PERFDATA goes behind OUTPUT and a '|'; if it is empty, there is none. What cannot be delivered now is
+kept in the spool and delivered by 'tcpwrap-alert replay'.
 
 example: submit_check_result firestorm 'TCP Wrappers' CRITICAL 'Denied sshd-203.0.113.7'
 """
@@ -30,6 +32,8 @@ def tcpwrap_alert() -> int:
     """Run `tcpwrap-alert`; return its exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:]
+    if os.path.basename(sys.argv[0]) == "send_nsca":  # a link to us, for what takes no more than the path of a program
+        arguments = ["send", *arguments]
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
     config = None

@@ -301,15 +301,18 @@ def test_output_that_is_not_utf8_is_read_with_marks():
         (build(host=b"h\ni\0"), "not a check result: host name 'h i' holds"),
         (build(host=b"\xff\0"), "not a check result: host name '[?]' holds"),
         (build(service=b"s;\0"), "not a check result: service description 's;' holds"),
-        (build(return_code=4), "not a check result: return code 4 is not one of"),
-        (build(return_code=-1), "not a check result: return code -1 is not one of"),
-        (build(return_code=0x0200), "not a check result: return code 512 is not one of"),
         (build(service=b"\0", return_code=3), "not a check result: return code 3 is not one of 0 UP"),
     ],
 )
 def test_wrong_packet_is_rejected_with_the_reason(packet, message):
     with pytest.raises(ProtocolError, match=f"^{message}"):
         decode_data_packet(packet)
+
+
+@pytest.mark.parametrize("return_code", [4, -1, 127, 0x0200])
+def test_packet_with_another_return_code_is_unknown(return_code):
+    result, _ = decode_data_packet(build(return_code=return_code))
+    assert (result.return_code, result.plugin_output.split(")")[0]) == (3, f"(return code {return_code}")
 
 
 @pytest.mark.parametrize("length", [0, 1, 14, 206, 719, 721, 4303, 4305, 4304 + 720, 2 * 4304])
