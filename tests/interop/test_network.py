@@ -266,7 +266,7 @@ CONVERSATIONS = [(method, name, count) for method in (1, 14) for name in PEERS f
 
 
 @pytest.mark.parametrize(("mtu", "make_fate"), LINES.values(), ids=LINES)
-def test_the_verdict_is_what_the_command_file_received(start_nsca, connect_by, mtu, make_fate):
+def test_the_outcome_is_what_the_command_file_received(start_nsca, connect_by, mtu, make_fate):
     """All conversations at once, each with a daemon of its own."""
     line = connect_by(mtu, make_fate())
     daemons = [start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD) for method, _, _ in CONVERSATIONS]
@@ -320,7 +320,7 @@ def is_data_of_client(segment):
 
 
 @pytest.mark.parametrize(("method", "count"), [(1, 1), (14, 3)])
-def test_a_refusal_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with, method, count):
+def test_rejection_is_seen_with_a_late_extra_byte(connect_by, converse_with, method, count):
     """The daemon has read all it has and closes cleanly: the end of file comes first, the reset after it."""
     line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
     verdict, took_s, arrived = converse_with(line, count, method, password=b"wrong")
@@ -329,7 +329,7 @@ def test_a_refusal_is_seen_though_the_extra_byte_comes_late(connect_by, converse
     assert arrived == []
 
 
-def test_acceptance_is_seen_though_the_extra_byte_comes_late(connect_by, converse_with):
+def test_acceptance_is_seen_with_a_late_extra_byte(connect_by, converse_with):
     line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
     verdict, _, arrived = converse_with(line, 3, method=14)
     assert {segment.length for segment in line.segments if has_end_of_client(segment)} == {1}
@@ -346,7 +346,7 @@ def test_a_lost_segment_does_not_change_acceptance(connect_by, converse_with, co
 
 
 @pytest.mark.parametrize(("mtu", "count"), [(576, 50), (ALONE_MTU, 1)])
-def test_a_refusal_whose_resets_are_all_lost_is_never_acceptance(connect_by, converse_with, mtu, count):
+def test_rejection_without_resets_is_not_acceptance(connect_by, converse_with, mtu, count):
     line = connect_by(mtu, losing(is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
     wait_for(lambda: any(map(is_reset_by_daemon, line.segments)), "no reset to lose")
@@ -354,7 +354,7 @@ def test_a_refusal_whose_resets_are_all_lost_is_never_acceptance(connect_by, con
     assert arrived == []
 
 
-def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
+def test_a_rejection_whose_reset_comes_late(connect_by, converse_with):
     line = connect_by(ALONE_MTU, holding(0.5, is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, 3, password=b"wrong")
     assert type(verdict) is RejectedError
@@ -362,7 +362,7 @@ def test_a_refusal_whose_reset_comes_late(connect_by, converse_with):
     assert arrived == []
 
 
-def test_a_line_that_dies_before_the_daemons_end_is_not_known(connect_by, converse_with):
+def test_outcome_is_not_known_if_the_line_dies_late(connect_by, converse_with):
     line = connect_by(1500, losing(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment)))
     verdict, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
     assert type(verdict) is OutcomeUnknown
@@ -380,7 +380,7 @@ def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with)
     assert arrived == []
 
 
-def test_the_extra_byte_and_the_end_share_a_segment_with_the_rest_of_the_packets(connect_by):
+def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
     line = connect_by(1500)
     with FakeDaemon(password=PASSWORD.encode(), address=DAEMON_ADDRESS) as daemon:
         assert line.inside(verdict_of, monitor_of(daemon), 1)[0] == ACCEPTED
@@ -394,7 +394,7 @@ def test_the_extra_byte_and_the_end_share_a_segment_with_the_rest_of_the_packets
 @pytest.mark.parametrize("end", [closes, resets])
 @pytest.mark.parametrize("count", [1, 2, 31])
 @pytest.mark.parametrize("delay_s", [0.0, 0.3])
-def test_a_daemon_that_closes_after_one_packet_is_a_refusal(connect_by, end, count, delay_s):
+def test_end_after_one_packet_is_a_rejection(connect_by, end, count, delay_s):
     line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
         verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count)
@@ -482,7 +482,7 @@ def test_replay_over_a_line_that_loses_and_overtakes(connect_by, make_host):
     assert host.count_repeats() == unconfirmed
 
 
-def test_replay_after_the_line_died_before_the_verdict(connect_by, make_host, capsys):
+def test_replay_after_the_line_died_before_the_outcome(connect_by, make_host, capsys):
     fate = Dying(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment))
     host, daemon = make_host(connect_by(1500, fate), 64, timeout_s=2)
     status, message = host.replay()
@@ -498,7 +498,7 @@ def test_replay_after_the_line_died_before_the_verdict(connect_by, make_host, ca
 
 
 @pytest.mark.parametrize(("segments", "count"), [(100, 100), (300, 180)], ids=["the first batch", "a later one"])
-def test_a_daemon_that_is_killed_in_the_middle_of_a_batch(connect_by, make_host, capsys, segments, count):
+def test_nsca_server_killed_in_a_batch_loses_nothing(connect_by, make_host, capsys, segments, count):
     """The line dies first, so that it is the middle: a first batch has 190 segments.
 
     A reset says nothing of how many packets were taken before it, so the batch stays, and those come twice.

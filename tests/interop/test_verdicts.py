@@ -133,7 +133,7 @@ def table(title, tally):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_verdict_is_what_the_command_file_received(start_nsca, mode, capsys):
+def test_each_outcome_is_what_the_file_received(start_nsca, mode, capsys):
     daemons = {method: lanes(start_nsca, mode, method) for method in WRONG_METHODS}
     verdicts = make_connections(daemons)
     received = lines_by_host_name({daemon for of_method in daemons.values() for daemon in of_method})

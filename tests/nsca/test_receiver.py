@@ -149,7 +149,7 @@ def test_the_c_client_in_2_7_mode(start, send_nsca, quiet, method):
 
 @pytest.mark.parametrize("method", [1, 14])
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_c_client_with_a_wrong_password_is_refused(start, send_nsca, quiet, method, count):
+def test_c_client_with_a_wrong_password_is_rejected(start, send_nsca, quiet, method, count):
     running = start(method)
     send_nsca(running, RECORDS[:count], password="wrong")
     (refusal,) = running.wait_for_refusals(1)
@@ -158,7 +158,7 @@ def test_the_c_client_with_a_wrong_password_is_refused(start, send_nsca, quiet, 
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(0, 1), (1, 0), (1, 14), (14, 1)])
-def test_the_c_client_with_a_wrong_method_is_refused(start, send_nsca, quiet, theirs, ours):
+def test_c_client_with_a_wrong_method_is_rejected(start, send_nsca, quiet, theirs, ours):
     running = start(ours)
     send_nsca(running, RECORDS[:1], method=theirs)
     assert len(running.wait_for_refusals(1)) == 1
@@ -170,7 +170,7 @@ def test_the_c_client_with_a_wrong_method_is_refused(start, send_nsca, quiet, th
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", [1, 3, 50])
-def test_our_client_is_told_that_everything_was_accepted(start, quiet, method, count):
+def test_our_client_is_told_that_all_was_accepted(start, quiet, method, count):
     running = start(method)
     assert send_check_results(monitor_of(running), make_results(count)) == ACCEPTED
     assert [result.plugin_output for result in running.results] == [r.plugin_output for r in make_results(count)]
@@ -185,7 +185,7 @@ def test_our_client_in_2_7_mode(start, quiet, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_verdict_accepted_a_hundred_times(start, quiet, method):
+def test_the_outcome_accepted_a_hundred_times(start, quiet, method):
     running = start(method)
     assert {verdict_of(monitor_of(running), make_results(1)) for _ in range(100)} == {ACCEPTED}
     assert len(running.results) == 100
@@ -193,7 +193,7 @@ def test_the_verdict_accepted_a_hundred_times(start, quiet, method):
 
 @pytest.mark.parametrize("method", [1, 14])
 @pytest.mark.parametrize("count", [1, 20])
-def test_the_verdict_refused_a_hundred_times(start, quiet, method, count):
+def test_the_outcome_rejected_a_hundred_times(start, quiet, method, count):
     running = start(method)
     monitor = monitor_of(running, password=b"wrong")
     assert {verdict_of(monitor, make_results(count)) for _ in range(100)} == {"RejectedError"}
@@ -222,7 +222,7 @@ def test_a_client_that_leaves_early_is_survived(start, quiet, leave, sent):
     assert len(running.results) == 1
 
 
-def test_a_client_that_vanishes_before_the_init_packet_is_survived(start, quiet):
+def test_client_that_vanishes_at_once_is_survived(start, quiet):
     running = start(1)
     for _ in range(20):
         vanish(socket.create_connection(("127.0.0.1", running.port), timeout=10))
@@ -252,7 +252,7 @@ def test_a_silent_client_is_let_go(start, quiet, monkeypatch):
 
 
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.0\r\n\r\n", bytes(5000), b"\xff" * 100000])
-def test_garbage_is_refused_with_a_reason(start, quiet, garbage):
+def test_garbage_is_rejected_with_a_reason(start, quiet, garbage):
     running = start(14)
     with connect(running) as sock:
         with contextlib.suppress(OSError):  # it may have closed already
