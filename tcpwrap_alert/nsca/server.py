@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEFAULT_PORT = 5667
 DEFAULT_ENCRYPTION_METHOD = 1  # nsca 2.10.2, include/common.h: DEFAULT_ENCRYPTION_METHOD is ENCRYPT_XOR
 DEFAULT_TIMEOUT_S = 10.0
@@ -17,6 +21,14 @@ class Server:
         TypeError: the password is not bytes.
         ValueError: a port that does not exist, or a deadline of no or more than a day's seconds.
     """
+
+    host: str
+    port: int
+    password: bytes
+    encryption_method: int
+    legacy_2_7_mode: bool
+    timeout_s: float
+    escape_newlines: bool
 
     __slots__ = ("encryption_method", "escape_newlines", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
 
@@ -43,6 +55,19 @@ class Server:
         self.legacy_2_7_mode = legacy_2_7_mode
         self.timeout_s = timeout_s
         self.escape_newlines = escape_newlines
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Server) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values().values()))
+
+    def replace(self, **changes: Any) -> Server:
+        """Return a server with some other values."""
+        return Server(**{**self._values(), **changes})
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
