@@ -136,10 +136,8 @@ def _monitor(
         raise BadInput(f"no host to send to: name it, or add a line like server=nagios.example to {config.path}")
     if timeout_s != timeout_s:
         raise BadInput("-to nan is no number of seconds")
-    monitor.port = port or monitor.port
-    monitor.timeout_s = timeout_s or monitor.timeout_s
-    monitor.legacy_2_7_mode = monitor.legacy_2_7_mode or legacy_2_7_mode
-    return monitor
+    changes: dict[str, Any] = {"port": port, "timeout_s": timeout_s, "legacy_2_7_mode": legacy_2_7_mode}
+    return monitor.replace(**{name: value for name, value in changes.items() if value})
 
 
 def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> None:
@@ -149,7 +147,7 @@ def _check_same_monitor(config_path: str | None, options: dict[str, Any]) -> Non
     except ConfigError:
         return  # told when the check results are safe
     named = _monitor(config_path, **options) if any(options.values()) else configured
-    if any(getattr(named, name) != getattr(configured, name) for name in Server.__slots__):
+    if named != configured:
         raise BadInput(
             "--spool delivers to the server of the configuration; set server, port, timeout or legacy_2_7_mode there"
         )

@@ -24,6 +24,7 @@ from ..nsca.server import DEFAULT_PORT, Server
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
 CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PATHS[1]}"
@@ -176,8 +177,8 @@ def set_server(config: Config, value: str) -> None:
     if not host or host.startswith("-") or any(char in host for char in " /@;,") or not host.isprintable():
         raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
     if config.monitor.host not in ("", host):
-        config.monitor.port = DEFAULT_PORT  # the port was another host's
-    config.monitor.host = host
+        _change_server(config, port=DEFAULT_PORT)  # the port was another host's
+    _change_server(config, host=host)
     if port:
         _set_port(config, port)
 
@@ -218,33 +219,37 @@ def _read_line(config: Config, line: bytes) -> None:
     _KEYS[key](config, value)
 
 
+def _change_server(config: Config, **changes: Any) -> None:
+    config.monitor = config.monitor.replace(**changes)
+
+
 def _set_password(config: Config, value: bytes) -> None:
     if len(value) > MAX_PASSWORD_BYTES:
         raise ValueError(f"the password has {len(value)} bytes, the limit is {MAX_PASSWORD_BYTES}")
     if b"\0" in value:
         raise ValueError(f"the password of {len(value)} bytes holds a NUL byte")
-    config.monitor.password = value
+    _change_server(config, password=value)
 
 
 def _set_encryption_method(config: Config, value: str) -> None:
     method = _integer(value, "encryption_method")
     check_method(method)
-    config.monitor.encryption_method = method
+    _change_server(config, encryption_method=method)
 
 
 def _set_legacy_2_7_mode(config: Config, value: str) -> None:
-    config.monitor.legacy_2_7_mode = _boolean(value, "legacy_2_7_mode")
+    _change_server(config, legacy_2_7_mode=_boolean(value, "legacy_2_7_mode"))
 
 
 def _set_escape_newlines(config: Config, value: str) -> None:
-    config.monitor.escape_newlines = _boolean(value, "escape_newlines")
+    _change_server(config, escape_newlines=_boolean(value, "escape_newlines"))
 
 
 def _set_port(config: Config, value: str) -> None:
     port = _integer(value, "port")
     if not 1 <= port <= 65535:
         raise ValueError(f"port {port} is not between 1 and 65535")
-    config.monitor.port = port
+    _change_server(config, port=port)
 
 
 def _set_timeout(config: Config, value: str) -> None:
@@ -254,7 +259,7 @@ def _set_timeout(config: Config, value: str) -> None:
         raise ValueError(f"timeout '{value}' is not a number of seconds") from None
     if not 0 < timeout_s <= MAX_TIMEOUT_S:
         raise ValueError(f"timeout {value} is not above 0 and up to {MAX_TIMEOUT_S:g} seconds")
-    config.monitor.timeout_s = timeout_s
+    _change_server(config, timeout_s=timeout_s)
 
 
 def _set_host_name(config: Config, value: str) -> None:

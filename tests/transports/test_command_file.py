@@ -58,7 +58,7 @@ def pipe(tmp_path):
 
 def config_for(path, timeout_s=5.0):
     config = config_of(command_file=str(path))
-    config.monitor.timeout_s = timeout_s
+    config.monitor = config.monitor.replace(timeout_s=timeout_s)
     return config
 
 
