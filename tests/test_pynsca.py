@@ -236,7 +236,7 @@ BAD_MODES = {
     -1: r"^encryption_method -1 does not exist; known: 0 none, 1 XOR",
     "3": r"^encryption_method 3 does not exist; known: 0 none, 1 XOR",
     None: r"^encryption_method None does not exist; known: 0 none, 1 XOR",
-    7: r"^encryption_method 7 \(3-WAY\): no NSCA daemon can use it",
+    7: r"^encryption_method 7 \(3-WAY\): no NSCA server can use it",
 }
 
 

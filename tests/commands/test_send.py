@@ -257,7 +257,7 @@ def test_what_was_delivered_before_an_error_is_counted(send, start, write_config
     ("content", "expected"),
     [
         ("passwort=x\n", ":1: unknown key 'passwort'; known keys:"),
-        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA daemon can use it"),
+        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA server can use it"),
         (None, ": cannot read the configuration: No such file or directory"),
     ],
 )
