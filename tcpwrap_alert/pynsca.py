@@ -146,7 +146,7 @@ class NSCANotifier:
         result = self._check_result(host_name, svc_description, return_code, plugin_output)
         length = LEGACY_DATA_PACKET_LENGTH if self.legacy_2_7_mode else DATA_PACKET_LENGTH
         encrypt = make_encryptor(mode, _to_bytes(password), iv)
-        return encrypt(encode_data_packet(result, timestamp, self.padding(length)))
+        return encrypt(encode_data_packet(result, timestamp, self.padding(length), escape=self.legacy_2_7_mode))
 
     def _check_result(
         self, host_name: str | bytes, svc_description: str | bytes, return_code: int, plugin_output: str | bytes

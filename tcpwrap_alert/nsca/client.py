@@ -45,8 +45,8 @@ def send_check_results(
         DeliveryError: any other failure of the connection.
         ValueError: more than one result in the 2.7 layout, or a method that is not available.
     """
-    if server.legacy_2_7_mode and len(results) > 1:
-        raise ValueError("the 2.7 layout takes one check result per connection")
+    if server.layout.takes_one and len(results) > 1:
+        raise ValueError("this server takes one check result per connection")
     conversation = Conversation(server, padding, time.monotonic() + server.timeout_s)
     try:
         conversation.send(results)
@@ -112,7 +112,7 @@ class Connection:
                 self.unconfirmed += 1
                 if conversation.silence_s() > HOLD_BACK_S:
                     conversation.flush()
-                if self._server.legacy_2_7_mode:
+                if self._server.layout.takes_one:
                     self.confirm()
             if self._conversation:
                 self._conversation.deadline = self._next_deadline()

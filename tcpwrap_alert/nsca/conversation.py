@@ -31,7 +31,7 @@ import time
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError, RejectedError
 from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
-from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, encode_data_packet
+from .packet import encode_data_packet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Conversation:
         self.opened_at = time.monotonic()
         self._server = server
         self._padding = padding
-        self._packet_length = LEGACY_DATA_PACKET_LENGTH if server.legacy_2_7_mode else DATA_PACKET_LENGTH
+        self._layout = server.layout
         self._bytes_sent = 0
         self._was_silent = False
         self._waiting: list[bytes] = []
@@ -120,8 +120,8 @@ class Conversation:
             DeliveryError: any other failure of the connection.
         """
         for result in results:
-            padding = self._padding(self._packet_length)
-            packet = encode_data_packet(result, self._packet_timestamp, padding, self._server.escape_newlines)
+            padding = self._padding(self._layout.packet_length)
+            packet = encode_data_packet(result, self._packet_timestamp, padding, self._layout.escapes)
             self._waiting.append(self._encrypt(packet))
             if len(self._waiting) > PACKETS_PER_WRITE:
                 last = self._waiting.pop()
@@ -148,7 +148,7 @@ class Conversation:
 
         Returns ACCEPTED, or SENT_NOT_KNOWN in the 2.7 layout. Raises what `send` raises, and ProtocolError.
         """
-        if not self._server.legacy_2_7_mode:
+        if self._layout.tells_outcome:
             self._waiting.append(EXTRA_BYTE)
         self.flush()
         try:
@@ -161,7 +161,7 @@ class Conversation:
             raise self._judgement(error) from error
         if answer:
             raise ProtocolError("answered the packets, which NSCA daemons never do", self._server)
-        return SENT_NOT_KNOWN if self._server.legacy_2_7_mode else ACCEPTED
+        return ACCEPTED if self._layout.tells_outcome else SENT_NOT_KNOWN
 
     def close(self) -> None:
         """Close the connection; without `finish`, what was sent has no verdict."""
@@ -178,7 +178,7 @@ class Conversation:
     def _check_end(self) -> None:
         """Raise ConnectionResetError if the peer closed without having taken everything."""
         reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if reset or (not self._server.legacy_2_7_mode and _unacknowledged(self._sock)):
+        if reset or (self._layout.tells_outcome and _unacknowledged(self._sock)):
             raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
 
     def _judgement(self, error: OSError) -> DeliveryError:
@@ -188,7 +188,7 @@ class Conversation:
             return OutcomeTimedOut(what, self._server)
         if error.errno not in RESETS:
             return DeliveryError(str(error.strerror or error), self._server)
-        if self._bytes_sent < self._packet_length:
+        if self._bytes_sent < self._layout.packet_length:
             return DeliveryError("connection reset before a packet was sent", self._server)
         return self._end_after_packets()
 
@@ -216,6 +216,6 @@ def _refusal(server: Server) -> str:
     if server.password != server.password.strip():
         causes.append("blanks around the password, which belong to it")
     causes.append("a daemon that was stopped meanwhile, or whose Nagios is down")
-    if not server.legacy_2_7_mode:
+    if server.layout.tells_outcome:
         causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
     return f"the daemon refused the packets; likely causes: {'; '.join(causes)}"

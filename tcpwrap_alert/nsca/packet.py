@@ -82,12 +82,12 @@ def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: byte
 
     Args:
         packet_timestamp: the timestamp of the connection's init packet.
-        padding: random bytes; their number, 4304 or 720, is the length of the packet and so chooses the layout.
+        padding: what unused bytes hold; its length, 4304 or 720, is that of the packet.
         escape: escape line breaks and backslashes of the output, for a daemon older than 2.10.1.
     """
     packet = bytearray(padding)
     output_size = len(packet) - _PLUGIN_OUTPUT_OFFSET - _END_PADDING
-    to_wire = _escaped if escape or len(packet) == LEGACY_DATA_PACKET_LENGTH else _without_commands
+    to_wire = _escaped if escape else _without_commands
     _HEAD.pack_into(packet, 0, PACKET_VERSION, 0, packet_timestamp, result.return_code)
     packet[2:4] = padding[2:4]
     _put_text(packet, *_HOST_NAME, result.host_name)

@@ -32,7 +32,7 @@ PIPE_PAGES = 15
 
 def max_batch(config: Config, results: Sequence[CheckResult]) -> int:
     """Return how many of `results`, from the first on and one at least, a connection may carry."""
-    if config.monitor.legacy_2_7_mode:
+    if config.monitor.layout.takes_one:
         return 1
     pages, room = 0, 0
     for count, result in enumerate(results[:MAX_BATCH]):

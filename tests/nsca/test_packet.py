@@ -235,10 +235,10 @@ def test_no_output_takes_long_to_search_for_a_command():
     assert time.process_time() - started < 0.5
 
 
-@pytest.mark.parametrize(("length", "escape"), [(720, False), (720, True), (4304, True)])
+@pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("output", [*MULTI_LINE, "x\n[1] SHUTDOWN_PROGRAM"])
-def test_lines_and_backslashes_are_escaped_for_2_7(length, escape, output):
-    assert output_on_the_wire(output, length, escape) == output.replace("\\", r"\\").replace("\n", r"\n")
+def test_lines_and_backslashes_are_escaped_if_asked(length, output):
+    assert output_on_the_wire(output, length, escape=True) == output.replace("\\", r"\\").replace("\n", r"\n")
 
 
 @pytest.mark.parametrize("length", LENGTHS)
