@@ -8,14 +8,14 @@ UTF-8. Nothing here knows the protocol.
 
 What differs from pynsca, on purpose:
 
-- Packets have 4304 bytes and random padding. Daemons of version 2.7 need `legacy_2_7_mode=True`; with it and
+- Packets have 4304 bytes and random padding. Servers of version 2.7 need `legacy_2_7_mode=True`; with it and
   `padding=bytes` the packets are pynsca's own, byte by byte, but for what `CheckResult` cleans away.
-- That a daemon refuses the packets is an error; only with the long packets can it be known. Every failure on the
+- That a server rejects the packets is an error; only with the long packets can it be known. Every failure on the
   network is an OSError, as socket errors are.
-- `timeout` is one deadline for the whole conversation, look-up and verdict included; None is a day.
+- `timeout` is one deadline for the whole conversation, look-up and outcome included; None is a day.
 - An encryption mode that cannot be used raises ValueError, where pynsca sends an unknown one in clear. So does a text
   that does not fit its field, the output's 4095 bytes (511 in the 2.7 layout) included, where pynsca cuts.
-- In the long packets newlines and backslashes of the output travel as they are. Daemons from 2.10.1 on escape them,
+- In the long packets newlines and backslashes of the output travel as they are. Servers from 2.10.1 on escape them,
   and pynsca's escaping on top of that would show them doubled.
 
 Source of the names: pynsca 1.6 as published on PyPI; tests/unit/test_pynsca.py compares them.
@@ -55,13 +55,13 @@ UNKNOWN = 3
 
 
 class NSCANotifier:
-    """Send check results to the NSCA daemon of one server, each over a connection of its own.
+    """Send check results to one NSCA server, each over a connection of its own.
 
     Args:
         monitoring_server: host name or address, IPv4 or IPv6.
-        encryption_mode: the daemon's decryption_method.
-        password: as in the daemon's configuration; None is an empty one.
-        legacy_2_7_mode: send the packets of NSCA 2.7, with 720 bytes; whether a daemon takes them cannot be known.
+        encryption_mode: the server's decryption_method.
+        password: as in the server's configuration; None is an empty one.
+        legacy_2_7_mode: send the packets of NSCA 2.7, with 720 bytes; whether a server takes them cannot be known.
         padding: gives as many bytes as it is asked for, to fill the unused part of a packet; `bytes` gives NUL.
 
     Raises:
@@ -105,15 +105,15 @@ class NSCANotifier:
         plugin_output: str | bytes,
         timeout: float | None = 5,
     ) -> None:
-        """Send the result of a service check, and return when the daemon has taken it (2.7 layout: when it is sent).
+        """Send the result of a service check, and return when the server has taken it (2.7 layout: when it is sent).
 
         Args:
             svc_description: the service; empty for a host check.
-            timeout: seconds for all of it. Daemons take up to two.
+            timeout: seconds for all of it. Servers take up to two.
 
         Raises:
             ValueError: these values are not a check result, or the encryption mode cannot be used; nothing was sent.
-            OSError: `errors.DeliveryError`: no connection, refused, or no verdict in time.
+            OSError: `errors.DeliveryError`: no connection, rejected, or no outcome in time.
         """
         check_method(self.encryption_mode)
         result = self._check_result(host_name, svc_description, return_code, plugin_output)

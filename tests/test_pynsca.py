@@ -346,7 +346,7 @@ def test_a_wrong_password_is_refused(mode):
 def test_no_verdict_in_time_is_an_error():
     with FakeDaemon(sends_init(holds)) as daemon:
         started = time.monotonic()
-        with pytest.raises(OutcomeUnknown, match=r"no verdict within 0\.4 s"):
+        with pytest.raises(OutcomeUnknown, match=r"no outcome within 0\.4 s"):
             pynsca.NSCANotifier(daemon.address, daemon.port).svc_result("h", "s", 0, "o", timeout=0.4)
         assert 0.4 <= time.monotonic() - started < 5
 

@@ -238,7 +238,7 @@ def test_a_wrong_password(send, daemon, write_config):
     done = send()
     assert (done.returncode, done.stdout) == (2, "")
     assert one_line(done.stderr).startswith(
-        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the daemon refused the packets"
+        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the NSCA server rejected the packets"
     )
     assert "wrong password" in done.stderr
 

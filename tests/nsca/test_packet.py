@@ -69,7 +69,7 @@ def values(result):
     return result.host_name, result.service_description, result.return_code, result.plugin_output
 
 
-def is_refused(data):
+def is_rejected(data):
     try:
         decode_data_packet(data)
     except ProtocolError:
@@ -322,7 +322,7 @@ def test_a_packet_of_any_other_length_is_rejected(length):
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_packet_cut_anywhere_is_rejected(length):
     packet = build(length)
-    assert [end for end in range(length) if not is_refused(packet[:end])] == []
+    assert [end for end in range(length) if not is_rejected(packet[:end])] == []
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -330,7 +330,7 @@ def test_a_packet_cut_anywhere_is_rejected(length):
 def test_a_packet_with_any_byte_changed_is_rejected(length, flip):
     packet = build(length)
     changed = (packet[:at] + bytes([packet[at] ^ flip]) + packet[at + 1 :] for at in range(length))
-    assert [at for at, data in enumerate(changed) if not is_refused(data)] == []
+    assert [at for at, data in enumerate(changed) if not is_rejected(data)] == []
 
 
 @given(
@@ -338,7 +338,7 @@ def test_a_packet_with_any_byte_changed_is_rejected(length, flip):
 )
 @settings(deadline=None, max_examples=50)
 def test_any_bytes_are_rejected(data):
-    assert is_refused(data)
+    assert is_rejected(data)
 
 
 @given(length=st.sampled_from(LENGTHS), offset=st.integers(2, 719), junk=st.binary(max_size=300))
@@ -346,7 +346,7 @@ def test_any_bytes_are_rejected(data):
 def test_any_bytes_with_a_checksum_are_read_or_wrong(length, offset, junk):
     packet = build(length, output=b"o\0")
     data = with_crc((packet[:offset] + junk + packet[offset + len(junk) :])[:length].ljust(length, b"\0"))
-    assert is_refused(data) or values(decode_data_packet(data)[0])[0]
+    assert is_rejected(data) or values(decode_data_packet(data)[0])[0]
 
 
 @pytest.mark.parametrize("timestamp", [0, TIMESTAMP, 2**32 - 1])
