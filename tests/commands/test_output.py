@@ -46,7 +46,7 @@ def test_a_full_stderr_costs_no_status_and_no_result(status_of, write_config, sp
 
 @pytest.mark.parametrize("redirection", [">/dev/full", "2>/dev/full", BOTH])
 @pytest.mark.parametrize("command", [DENY, SUBMIT, SCRIPT, REPLAY], ids=" ".join)
-def test_a_full_device_does_not_matter_when_all_is_well(status_of, write_config, spool_dir, command, redirection):
+def test_full_device_does_not_matter_if_all_is_well(status_of, write_config, spool_dir, command, redirection):
     with FakeDaemon(password=b"s3cret") as daemon:
         write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret").chmod(0o644)
         (spool_dir / "new" / "link").symlink_to("nowhere")  # set aside, which replay tells

@@ -39,7 +39,7 @@ def test_json_is_an_empty_list_if_no_spool_can_be_read(run, spools):
     assert (done.returncode, json.loads(done.stdout)) == (74, [])
 
 
-def test_the_list_for_people_is_shown_as_far_as_it_goes(run, spools):
+def test_list_for_people_is_shown_as_far_as_it_goes(run, spools):
     Spool(str(spools[0])).enqueue(Denial("sshd", "203.0.113.7"))
     (spools[1] / "new").chmod(0o777)
     done = run("tcpwrap-alert", "queue")

@@ -94,8 +94,8 @@ BAD_LINES = [
     ("encryption_method=99", f"encryption_method 99 does not exist; known: {METHODS}"),
     (
         "encryption_method=12",
-        "encryption_method 12 (ARCFOUR): no NSCA daemon can use it, because libmcrypt does not have it; "
-        "the daemon ends before it sends an init packet",
+        "encryption_method 12 (ARCFOUR): no NSCA server can use it, because libmcrypt does not have it; "
+        "nsca ends before it sends an init packet",
     ),
     ("encryption_method=-1", "encryption_method '-1' is not a whole number"),
     ("encryption_method=", "encryption_method '' is not a whole number"),
