@@ -296,7 +296,7 @@ def test_twist_is_no_alert_in_a_process_that_has_asked_before(start, connect, is
 
 @pytest.mark.parametrize("daemon", [NAMED["sshd"], NAMED["rpcbind"]], ids=shown)
 def test_the_rules_of_the_document_let_a_client_go_at_once_where_that_is_safe(start, connect, machine, daemon):
-    (rules,) = re.findall(r"^```\n([^`]*twist /bin/true\n[^`]*)```$", DOCUMENT.read_text(), re.MULTILINE)
+    (rules,) = re.findall(r"^```text\n([^`]*twist /bin/true\n[^`]*)```$", DOCUMENT.read_text(), re.MULTILINE)
     let_enqueue("_rpc")
     running = start(daemon, rules)
     denied = connect(daemon)
