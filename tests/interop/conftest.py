@@ -11,7 +11,7 @@ import pytest
 from peers.nsca_daemon import NscaDaemon, wait_for
 from support import namespaces
 from support.documents import README, Shell
-from support.machine import MONITOR, Machine, private_machine
+from support.installation import MONITOR, Machine, private_machine
 
 SPOOL = "/var/spool/tcpwrap-alert"
 PASSWORD = "s3cret"

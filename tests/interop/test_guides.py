@@ -19,7 +19,7 @@ from peers.icinga import OWN, PREPARE
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.documents import COMMANDS, PAGES, README, read_blocks
-from support.machine import MONITOR
+from support.installation import MONITOR
 
 HOOK = "/opt/tcpwrap-alert/bin/handle_tcp_wrapper"
 TCPWRAP_ALERT = "/opt/tcpwrap-alert/bin/tcpwrap-alert"

@@ -14,7 +14,7 @@ from peers.nsca_daemon import is_listening, wait_for
 from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
 from support.documents import README, read_blocks
-from support.machine import DESK, MONITOR, STRANGER
+from support.installation import DESK, MONITOR, STRANGER
 
 SECTIONS = [block.section for block in read_blocks(README, "sh")]
 HOST = ("2. On the host", "3. hosts.allow: who may come in", "4. hosts.deny: who is denied")

@@ -1,4 +1,4 @@
-"""A machine that a test may install on: what an installation changes is a copy, and goes with the test."""
+"""A machine to install on: what an installation changes is a copy, and goes with the test."""
 
 from __future__ import annotations
 
