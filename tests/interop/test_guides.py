@@ -165,6 +165,9 @@ def nagios_on_this_host(host):
     yield
     nagios.wait_for_log("SERVICE ALERT: firestorm;TCP Wrappers;CRITICAL;HARD;1;", ["Denied test-203.0.113.7"])
     assert {SPOOL.owner(), (SPOOL / "new").owner()} == {"nagios"}
+    host.machine.put("systemctl", "true")
+    yield
+    assert not any(os.path.lexists(path) for path in (SPOOL, CONFIG.parent, "/opt/tcpwrap-alert"))
     nagios.stop()
 
 
@@ -221,6 +224,13 @@ def mute_server(_):
         config.write("timeout=1\n")
     with socket.create_server((MONITOR, 5667)):
         yield
+
+
+@stage("troubleshooting", "The configuration is wrong")
+def key_misspelt(_):
+    CONFIG.write_text(CONFIG.read_text().replace("password=", "pasword="))
+    yield
+    assert len(os.listdir(SPOOL / "new")) == 1
 
 
 @stage("troubleshooting", "Accepted, but not in Nagios")
