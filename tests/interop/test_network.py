@@ -35,7 +35,7 @@ from support import namespaces
 from support.missing import skip_or_fail
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
+from tcpwrap_alert.errors import ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.spool import Spool
@@ -349,7 +349,7 @@ def test_rejection_without_resets_is_not_acceptance(connect_by, converse_with, m
     line = connect_by(mtu, losing(is_reset_by_daemon))
     verdict, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
     wait_for(lambda: any(map(is_reset_by_daemon, line.segments)), "no reset to lose")
-    assert type(verdict) is RejectedError or (type(verdict) is OutcomeUnknown and took_s >= 1.6)
+    assert type(verdict) is RejectedError or (type(verdict) is OutcomeTimedOut and took_s >= 1.6)
     assert arrived == []
 
 
@@ -364,7 +364,7 @@ def test_a_rejection_whose_reset_comes_late(connect_by, converse_with):
 def test_outcome_is_not_known_if_the_line_dies_late(connect_by, converse_with):
     line = connect_by(1500, losing(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment)))
     verdict, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
-    assert type(verdict) is OutcomeUnknown
+    assert type(verdict) is OutcomeTimedOut
     assert "no verdict within 2 s" in str(verdict)
     assert took_s >= 2.0
     assert arrived == expected_results(3)
@@ -373,7 +373,7 @@ def test_outcome_is_not_known_if_the_line_dies_late(connect_by, converse_with):
 def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with):
     line = connect_by(1500, losing(lambda _segment: True))
     verdict, took_s, arrived = converse_with(line, timeout_s=0.5)
-    assert type(verdict) is ConnectError
+    assert type(verdict) is ConnectTimedOut
     assert "no answer to the connection attempt within 0.5 s" in str(verdict)
     assert 0.5 <= took_s < 1.5
     assert arrived == []
