@@ -79,7 +79,7 @@ def test_readme_send_command_does_what_is_written(nagios_example, write_config):
 
 
 def test_the_example_configuration_is_valid_as_it_is(tmp_path):
-    server = read_config(str(ROOT / "send_nsca.cfg.example")).monitor.target
+    server = read_config(str(ROOT / "send_nsca.cfg.example")).monitors[0].targets[0]
     assert (server.host, server.password) == ("nagios.example", b"change me")
 
 
@@ -90,11 +90,11 @@ def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config
     assert sorted(keys) == sorted(known)
     (tmp_path / "empty.cfg").write_text("server=nagios.example")
     (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
-    default, example = (read_config(str(tmp_path / name)).monitor for name in ("empty.cfg", "all.cfg"))
+    default, example = (read_config(str(tmp_path / name)).monitors[0] for name in ("empty.cfg", "all.cfg"))
     for key in ("service_description", "return_code", "output", "fold"):
         assert getattr(default.wording, key) == getattr(example.wording, key)
     for key in ("port", "timeout_s", "legacy_2_7_mode", "escape_newlines"):
-        assert getattr(default.target, key) == getattr(example.target, key)
+        assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
     for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
 

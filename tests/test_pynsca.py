@@ -246,7 +246,7 @@ BAD_MODES = {
     "99": r"^encryption_method 99 does not exist; known: 0 none, 1 XOR",
     "AES": r"^encryption_mode 'AES' is not a number$",
     None: r"^encryption_method None does not exist; known: 0 none, 1 XOR",
-    7: r"^encryption_method 7 \(3-WAY\): no NSCA daemon can use it",
+    7: r"^encryption_method 7 \(3-WAY\): no NSCA server can use it",
 }
 
 
@@ -335,7 +335,7 @@ def test_a_wrong_password_is_rejected(mode):
 def test_no_outcome_in_time_is_an_error():
     with FakeDaemon(sends_init(holds)) as daemon:
         started = time.monotonic()
-        with pytest.raises(OutcomeUnknown, match=r"no verdict within 0\.4 s"):
+        with pytest.raises(OutcomeUnknown, match=r"no outcome within 0\.4 s"):
             pynsca.NSCANotifier(daemon.address, daemon.port).svc_result("h", "s", 0, "o", timeout=0.4)
         assert 0.4 <= time.monotonic() - started < 5
 

@@ -258,13 +258,13 @@ def init_packet_and_silence(connection):
 @pytest.mark.parametrize(
     ("behave", "message"),
     [
-        (silent, "connected, but no init packet within 1 s; the daemon hangs, or does not speak NSCA"),
-        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
+        (silent, "connected, but no init packet within 1 s; the server hangs, or does not speak NSCA"),
+        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
         (half_an_init_packet_and_close, "closed after 66 of the 132 bytes of an init packet"),
         (close_at_once, "closed after 0 of the 132 bytes of an init packet"),
-        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
-        (endless, "sent more than an init packet; is this an NSCA daemon?"),
-        (init_packet_and_silence, "no verdict within 1 s; it may or may not have taken the packets"),
+        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
+        (endless, "sent more than an init packet; is this an NSCA server?"),
+        (init_packet_and_silence, "no outcome within 1 s; it may or may not have taken the packets"),
     ],
 )
 def test_server_that_is_not_nsca_keeps_the_result(run, command, write_config, waiting, server, behave, message):

@@ -280,7 +280,7 @@ def test_a_wrong_password(send, daemon, write_config):
     done = send()
     assert (done.returncode, done.stdout) == (2, "")
     assert one_line(done.stderr).startswith(
-        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the daemon refused the packets"
+        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the NSCA server rejected the packets"
     )
     assert "wrong password" in done.stderr
 
@@ -299,7 +299,7 @@ def test_what_was_delivered_before_an_error_is_counted(send, start, write_config
     ("content", "expected"),
     [
         ("passwort=x\n", ":1: unknown key 'passwort'; known keys:"),
-        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA daemon can use it"),
+        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA server can use it"),
         (None, ": cannot read the configuration: No such file or directory"),
     ],
 )

@@ -23,7 +23,7 @@ NO_SERVER = "is not a name, an address, name:port or [address]:port"
 
 def fault_of(path):
     with pytest.raises(ConfigError) as caught:
-        read_config(path).values  # noqa: B018 - asked for what it raises
+        read_config(path).sections  # noqa: B018 - asked for what it raises
     return str(caught.value)
 
 
@@ -37,7 +37,7 @@ def test_every_key_is_in_the_table():
     ("value", "is_on"), [("true", True), ("yes", True), ("1", True), ("false", False), ("no", False), ("0", False)]
 )
 def test_a_switch_is_on_or_off(read, key, value, is_on):
-    assert read(f"{key}={value}").values == {key: is_on}
+    assert read(f"{key}={value}").sections[""] == {key: is_on}
 
 
 @pytest.mark.parametrize("key", ["legacy_2_7_mode", "escape_newlines"])
@@ -49,7 +49,7 @@ def test_wrong_switch_is_told_with_its_allowed_values(write, key, value):
 
 @pytest.mark.parametrize(("value", "age_s"), [("7d", 604800), ("12h", 43200), ("30m", 1800), ("1s", 1)])
 def test_max_age_has_its_unit(read, value, age_s):
-    assert read(f"max_age={value}").values == {"max_age": age_s}
+    assert read(f"max_age={value}").sections[""] == {"max_age": age_s}
 
 
 @pytest.mark.parametrize("value", ["7", "0d", "d", "-1d", "1.5h", "7 d", "7D", "", "\u0667d"])
@@ -60,7 +60,7 @@ def test_any_other_max_age_is_told(write, value):
 
 
 def test_max_entries_is_a_number(read):
-    assert read("max_entries=1").values == {"max_entries": 1}
+    assert read("max_entries=1").sections[""] == {"max_entries": 1}
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1e5", "no", ""])
@@ -71,7 +71,7 @@ def test_any_other_max_entries_is_told(write, value):
 
 @pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])
 def test_fold_is_a_number_or_no(read, value, fold):
-    assert read(f"fold={value}").values == {"fold": fold}
+    assert read(f"fold={value}").sections[""] == {"fold": fold}
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "yes", "", "1.5"])
@@ -187,7 +187,7 @@ def test_a_wrong_line_is_told_with_file_and_line(write, line, message):
     ],
 )
 def test_server_is_a_name_or_address_and_maybe_a_port(read, server, host, port):
-    target = read(f"server={server}\n").monitor.target
+    target = read(f"server={server}\n").monitors[0].targets[0]
     assert (target.host, target.port) == (host, port)
 
 
@@ -207,9 +207,9 @@ def test_server_is_a_name_or_address_and_maybe_a_port(read, server, host, port):
     ],
 )
 def test_a_value_at_its_limit_is_taken(read, line, key, value):
-    assert read(line).values == {key: value}
+    assert read(line).sections[""] == {key: value}
 
 
 @pytest.mark.parametrize("length", [510, 511])
 def test_a_password_up_to_its_limit_is_taken_whole(read, length):
-    assert read(b"password=" + b"x" * length).values == {"password": b"x" * length}
+    assert read(b"password=" + b"x" * length).sections[""] == {"password": b"x" * length}

@@ -54,13 +54,13 @@ encryption_method=1
 
 def fault_of(path):
     with pytest.raises(ConfigError) as caught:
-        read_config(path).values  # noqa: B018 - asked for what it raises
+        read_config(path).sections  # noqa: B018 - asked for what it raises
     return str(caught.value)
 
 
 def test_a_stock_file_works_unchanged(read):
     config = read(STOCK)
-    assert config.values == {"encryption_method": 1}
+    assert config.sections[""] == {"encryption_method": 1}
     server = config.server("h")
     assert (server.password, server.encryption_method, server.legacy_2_7_mode) == (b"", 1, False)
     assert str(config.fault).endswith("no monitor to send to; add a line like server=nagios.example")
@@ -68,7 +68,7 @@ def test_a_stock_file_works_unchanged(read):
 
 def test_stock_file_with_our_lines_names_a_monitor(read):
     config = read(STOCK.replace(b"#password=", b"password=ham") + b"\nserver=nagios.example\n")
-    server = config.monitor.target
+    server = config.monitors[0].targets[0]
     assert (server.host, server.port, server.password) == ("nagios.example", 5667, b"ham")
     assert config.fault is None
 
@@ -84,19 +84,19 @@ def test_old_layout_is_set_as_the_stock_file_proposes(read, value, is_legacy):
 
 def test_comments_and_blank_lines_are_passed_over(read):
     config = read("# server=a\n\n   \n\t# server=b\n  #\nserver=c\n")
-    assert list(config.values) == ["server"]
-    assert config.monitor.target.host == "c"
+    assert list(config.sections[""]) == ["server"]
+    assert config.monitors[0].targets[0].host == "c"
 
 
 def test_the_last_of_two_lines_counts(read):
     config = read("server=a:1\nserver=b\npassword=x\npassword=y\n")
-    assert str(config.monitor) == "b:5667"
-    assert config.monitor.target.password == b"y"
+    assert str(config.monitors[0]) == "b:5667"
+    assert config.monitors[0].targets[0].password == b"y"
 
 
 def test_crlf_line_ends_are_line_ends(read):
     config = read(b"# comment\r\n\r\nserver=nagios.example\r\npassword= ham \r\nencryption_method=14\r\n")
-    server = config.monitor.target
+    server = config.monitors[0].targets[0]
     assert (server.host, server.password, server.encryption_method) == ("nagios.example", b" ham ", 14)
 
 
@@ -105,11 +105,11 @@ def test_crlf_line_ends_are_line_ends(read):
 )
 @pytest.mark.parametrize("end", [b"\n", b""])
 def test_password_is_everything_after_the_equals_sign(read, password, end):
-    assert read(b"password=" + password + end).values == {"password": password}
+    assert read(b"password=" + password + end).sections[""] == {"password": password}
 
 
 def test_carriage_return_inside_the_password_is_kept(read):
-    assert read(b"password=ha\rm\n").values == {"password": b"ha\rm"}
+    assert read(b"password=ha\rm\n").sections[""] == {"password": b"ha\rm"}
 
 
 def test_line_without_equals_sign_is_told_with_place(write):
@@ -120,7 +120,7 @@ def test_line_without_equals_sign_is_told_with_place(write):
 def test_reading_raises_nothing_until_a_value_is_asked(read):
     config = read("spool_dir=/s\nbroken")
     assert config.warning == ""
-    for ask in (lambda: config.values, lambda: config.monitor, lambda: config.server("h")):
+    for ask in (lambda: config.sections, lambda: config.monitors[0], lambda: config.server("h")):
         with pytest.raises(ConfigError, match=r":2: not of the form key=value$"):
             ask()
     assert str(config.fault).endswith(":2: not of the form key=value")
@@ -130,7 +130,7 @@ def test_what_was_read_stays_when_the_file_goes(read, monkeypatch):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     config = read("server=before\nspool_dir=/before\npassword=ham")
     os.unlink(config.path)
-    assert str(config.monitor) == "before:5667"
+    assert str(config.monitors[0]) == "before:5667"
     assert config.spool_dirs == ["/before", DEFAULT_SPOOL]
     assert (config.fault, config.warning, config.server().password) == (None, "", b"ham")
 
@@ -166,9 +166,9 @@ def test_no_error_tells_the_password(write, content):
 
 def test_configuration_and_server_hide_the_password(read):
     config = read(b"server=h\npassword=" + SECRET)
-    monitor = config.monitor
-    assert monitor.target.password == SECRET
-    shown = f"{config} {config!r} {monitor} {monitor!r} {monitor.target} {monitor.target!r}"
+    monitor = config.monitors[0]
+    assert monitor.targets[0].password == SECRET
+    shown = f"{config} {config!r} {monitor} {monitor!r} {monitor.targets[0]} {monitor.targets[0]!r}"
     assert SECRET.decode() not in shown
 
 
@@ -238,7 +238,7 @@ def test_unreadable_file_is_told_with_its_path(tmp_path, make, reason):
 
 def test_the_environment_names_the_configuration(write, monkeypatch):
     monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", write("server=from.environment"))
-    assert read_config().monitor.target.host == "from.environment"
+    assert read_config().monitors[0].targets[0].host == "from.environment"
 
 
 def test_file_of_the_environment_is_the_only_one_tried(tmp_path, monkeypatch):
@@ -248,7 +248,7 @@ def test_file_of_the_environment_is_the_only_one_tried(tmp_path, monkeypatch):
 
 def test_an_argument_goes_before_the_environment(write, tmp_path, monkeypatch):
     monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", str(tmp_path / "none"))
-    assert read_config(write("server=from.argument")).monitor.target.host == "from.argument"
+    assert read_config(write("server=from.argument")).monitors[0].targets[0].host == "from.argument"
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.monitors import command_file_monitor, nsca_monitor
+from support.configs import monitor_of
 
 from tcpwrap_alert.config.values import CommandFile, Wording
+from tcpwrap_alert.nsca.server import Server
 
 FROZEN = {
-    "monitor": nsca_monitor(),
-    "NSCA server": nsca_monitor().target,
+    "monitor": monitor_of(),
+    "NSCA server": monitor_of().targets[0],
     "command file": CommandFile("/nagios.cmd", 10.0),
     "wording": Wording("firestorm"),
 }
@@ -33,8 +34,8 @@ def test_a_value_takes_no_other_attribute(value):
 
 
 def test_a_monitor_is_shown_as_its_target():
-    assert str(nsca_monitor(host="::1", port=5668)) == "[::1]:5668"
-    assert str(command_file_monitor("/nagios.cmd")) == "/nagios.cmd"
+    assert str(monitor_of(Server("::1", 5668))) == "[::1]:5668"
+    assert str(monitor_of(CommandFile("/nagios.cmd", 10.0))) == "/nagios.cmd"
 
 
 def test_a_wording_without_host_name_has_this_hosts():

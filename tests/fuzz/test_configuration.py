@@ -44,7 +44,7 @@ def shows_nothing_of(message, content):
 def test_the_file_that_the_targets_start_from_is_good():
     with fresh_place() as place:
         place.write_config(ALL_SET)
-        assert read_config(str(place.config)).monitor.target.password == SECRET
+        assert read_config(str(place.config)).monitors[0].targets[0].password == SECRET
 
 
 @given(FILES)
@@ -57,7 +57,7 @@ def test_any_file_is_read_or_one_line_without_password(content):
         place.write_config(content)
         config = read_config(str(place.config))
         if config.fault is None:
-            assert "\0" not in str(config.monitor)
+            assert "\0" not in str(config.monitors[0])
         else:
             message = str(config.fault)
             assert re.match(rf"{re.escape(str(place.config))}(:[1-9]\d*)?: \S", message)

@@ -114,7 +114,10 @@ def test_rejected_result_waits_for_right_password(daemon, run, write_config, com
     write_config(**settings, password="wrong")
     refused = run(*command, "firestorm", "TCP Wrappers", "2", "Denied sshd-203.0.113.7")
     assert refused.returncode == 77
-    assert f"127.0.0.1:{daemon.port}: the daemon refused the packets; likely causes: wrong password" in refused.stderr
+    assert (
+        f"127.0.0.1:{daemon.port}: the NSCA server rejected the packets; likely causes: wrong password"
+        in refused.stderr
+    )
     assert "kept in the spool" in refused.stderr
     assert "wrong password" in waiting(run)[0]["why"]
     assert run("tcpwrap-alert", "replay").returncode == 77

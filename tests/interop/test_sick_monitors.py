@@ -150,21 +150,21 @@ SICKNESSES = {
         rf"sent only \d+ of the 132 bytes of an init packet {WITHIN}",
         is_submitted=True,
     ),
-    "nothing read": Sickness(sends_init(holds), f"no verdict {WITHIN}"),
-    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no verdict {WITHIN}"),
-    "never closes": Sickness(reads_all(holds), f"no verdict {WITHIN}", taken=WAITING, is_submitted=True),
+    "nothing read": Sickness(sends_init(holds), f"no outcome {WITHIN}"),
+    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no outcome {WITHIN}"),
+    "never closes": Sickness(reads_all(holds), f"no outcome {WITHIN}", taken=WAITING, is_submitted=True),
     "closes": Sickness(closes, "closed after 0 of the 132 bytes"),
     "a reset within the init packet": Sickness(
         sends(bytes(131), resets_soon), "connection reset after 131 of the 132 bytes"
     ),
     "a reset within a packet": Sickness(
-        reads(1, resets), "the daemon refused the packets", status=77, is_submitted=True
+        reads(1, resets), "the NSCA server rejected the packets", status=77, is_submitted=True
     ),
-    "a reset after a packet": Sickness(takes(1, resets), "the daemon refused the packets", status=77, taken=1),
+    "a reset after a packet": Sickness(takes(1, resets), "the NSCA server rejected the packets", status=77, taken=1),
     "garbage": Sickness(sends(GARBAGE, holds), "sent more than an init packet"),
     "endless data": Sickness(sends_endlessly, "sent more than an init packet"),
     "an answer": Sickness(
-        reads_all(answers), "answered the packets, which NSCA daemons never do", taken=WAITING, is_submitted=True
+        reads_all(answers), "answered the packets, which NSCA servers never do", taken=WAITING, is_submitted=True
     ),
 }
 SPOOLED = (

@@ -9,9 +9,10 @@ import threading
 import time
 
 import pytest
-from support.monitors import command_file_monitor, nsca_monitor
+from support.configs import monitor_of
 
 from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.config.values import CommandFile
 from tcpwrap_alert.errors import ConnectError
 from tcpwrap_alert.transports import Parcel, open_transport
 from tcpwrap_alert.transports.command_file import encode_command
@@ -59,7 +60,7 @@ def pipe(tmp_path):
 def deliver(path, *results, timeout_s=5.0):
     """Deliver pairs of a result and its time; return the pairs whose outcome is accepted."""
     parcels = [Parcel(result, at_s) for result, at_s in results]
-    with open_transport(command_file_monitor(path, timeout_s), {}) as transport:
+    with open_transport(monitor_of(CommandFile(str(path), timeout_s)), {}) as transport:
         outcomes = [outcome for known in transport.deliver(parcels) for outcome in known]
     return [(outcome.parcel.result, outcome.parcel.at_s) for outcome in outcomes if outcome.is_accepted]
 
@@ -77,7 +78,7 @@ def test_each_is_accepted_as_soon_as_it_is_in_the_pipe(pipe):
     """Its file goes then; what comes after the failure stays."""
     pipe.open()
     parcels = [Parcel(RESULT, AT_S), Parcel(RESULT, AT_S + 1)]
-    with open_transport(command_file_monitor(pipe.path), {}) as transport:
+    with open_transport(monitor_of(CommandFile(pipe.path, 5.0)), {}) as transport:
         outcomes = transport.deliver(parcels)
         (outcome,) = next(outcomes)
         assert (outcome.parcel, outcome.is_accepted) == (parcels[0], True)
@@ -158,5 +159,5 @@ def test_a_pipe_that_is_read_again_takes_it(pipe):
 
 
 def test_the_scheme_chooses_the_transport():
-    assert type(open_transport(command_file_monitor("/x"), {})).__name__ == "CommandFileTransport"
-    assert type(open_transport(nsca_monitor(), {})).__name__ == "NscaTransport"
+    assert type(open_transport(monitor_of(CommandFile("/x", 5.0)), {})).__name__ == "CommandFileTransport"
+    assert type(open_transport(monitor_of(), {})).__name__ == "NscaTransport"
