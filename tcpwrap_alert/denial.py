@@ -11,6 +11,12 @@ from __future__ import annotations
 
 from .check_result import cut
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .check_result import Counted
+
 OUTPUT_FIELDS = ("daemon", "client", "address", "user")
 
 SAFE_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!@%_=+:,./-")
@@ -26,11 +32,27 @@ class Denial:
 
     __slots__ = OUTPUT_FIELDS
 
+    kind = "denial"
+    tally_kind = "denials"
+
     def __init__(self, daemon: str, client: str, address: str = "", user: str = "") -> None:
         self.daemon = harmless(daemon)
         self.client = plain_address(harmless(client))
         self.address = plain_address(harmless(address))
         self.user = harmless(user)
+
+    def fields(self) -> dict[str, str]:
+        """Return what a queue file holds of it, with the names and in the order of handle_tcp_wrapper."""
+        return {"client": self.client, "daemon": self.daemon, "address": self.address, "user": self.user}
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, str]) -> Denial:
+        """Return the denial with these fields. Raises TypeError if they are others."""
+        return cls(**fields)
+
+    def counted(self, at_ns: int) -> Iterator[Counted]:
+        """Yield what a tally counts of it."""
+        yield (self.daemon, self.client, self.address, self.user), (1, at_ns, at_ns)
 
     def text(self, template: str) -> str:
         """Return the plugin output of this denial; `template` is the configuration's `output`."""

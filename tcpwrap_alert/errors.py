@@ -17,6 +17,12 @@ from __future__ import annotations
 
 import errno
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_LINES = 20
+
 RETRY = "kept in the spool; the next replay tries again"
 HOLD = "kept in the spool until this is put right; then replay delivers"
 SET_ASIDE = "set aside"
@@ -42,25 +48,21 @@ EXIT_STATUSES = {
 }
 
 
-def exit_statuses() -> str:
-    """Return all exit statuses with their meanings, as one sentence for a help text."""
-    return "Exit status: " + ", ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUSES.items()) + "."
+def exit_statuses() -> list[str]:
+    """Return the lines of a help text that say what each exit status means."""
+    return ["Exit status:", *(f"  {status:<4}{meaning}" for status, meaning in EXIT_STATUSES.items())]
 
 
 class TcpwrapAlertError(Exception):
     """Base of all our errors; on its own, a bug of ours."""
 
-    handling = HOLD
-    exit_status = EXIT_BUG
-    deferred = 0  # how many check results were left in the spool because of this error
+    handling: str = HOLD
+    exit_status: int = EXIT_BUG
 
     @property
-    def line(self) -> str:
-        """The text for an operator, with what becomes of the check results that were left in the spool."""
-        if not self.deferred:
-            return str(self)
-        count = "" if self.deferred == 1 else f"{self.deferred} check results "
-        return f"{self}; {count}{self.handling}"
+    def lines(self) -> list[str]:
+        """The text for an operator: a line for each thing that went wrong."""
+        return [str(self)]
 
 
 class UsageError(TcpwrapAlertError):
@@ -84,6 +86,10 @@ class ConfigError(TcpwrapAlertError):
     def __init__(self, path: str, lineno: int | None, what: str) -> None:
         where = path if lineno is None else f"{path}:{lineno}"
         super().__init__(f"{where}: {what}")
+
+
+class NoServer(ConfigError):
+    """The configuration names no server that the caller could use."""
 
 
 class SpoolError(TcpwrapAlertError, OSError):
@@ -170,3 +176,30 @@ class RejectedError(DeliveryError):
     handling = HOLD
     exit_status = EXIT_REJECTED
     default_errno = errno.EACCES
+
+
+class NotDelivered(TcpwrapAlertError):
+    """Check results wait in the spool, on disk.
+
+    Attributes:
+        why: the error that ended the delivery; exit status and handling are its own.
+        waiting: how many queue files wait.
+        others: what else went wrong on the way.
+    """
+
+    def __init__(self, why: TcpwrapAlertError, waiting: int, others: Sequence[TcpwrapAlertError] = ()) -> None:
+        super().__init__(str(why))
+        self.why = why
+        self.waiting = waiting
+        self.others = list(others)
+        self.handling = why.handling
+        self.exit_status = why.exit_status
+
+    @property
+    def lines(self) -> list[str]:
+        """The text for an operator; the first line says what becomes of the check results that wait."""
+        count = "" if self.waiting == 1 else f"{self.waiting} check results "
+        first = f"{self}; {count}{self.handling}" if self.waiting else str(self)
+        rest = [line for other in self.others for line in other.lines]
+        too_many = len(rest) - MAX_LINES
+        return [first, *rest[:MAX_LINES], *([f"and {too_many} more like these"] if too_many > 0 else [])]

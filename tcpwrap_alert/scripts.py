@@ -10,22 +10,21 @@ import os
 import sys
 
 from .check_result import clean, parse_check_result
-from .config.read import config_warning, find_spool_dirs
-from .errors import TcpwrapAlertError
+from .config.read import Config, read_config
+from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.spool import Spool
 
 SUBMIT_USAGE = """\
-usage: submit_check_result HOST SERVICE STATE OUTPUT
+usage: submit_check_result HOST SERVICE STATE OUTPUT [PERFDATA]
        submit_check_result HOST STATE OUTPUT
 
 Submits a passive check result, of a service or (three arguments) of the host itself, to the monitor that
 send_nsca.cfg names. STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN,
-2 UNREACHABLE. What cannot be delivered now is kept in the spool and delivered by 'tcpwrap-alert replay'.
+2 UNREACHABLE. Any other number of a service, such as 127 of a plugin that was not found, is sent as 3, and the output
+begins with it. PERFDATA goes behind OUTPUT and a '|'; if it is empty, there is none. What cannot be delivered now is
+kept in the spool and delivered by 'tcpwrap-alert replay'.
 
 example: submit_check_result firestorm 'TCP Wrappers' CRITICAL 'Denied sshd-203.0.113.7'
-
-exit status: 0 delivered, 75 kept in the spool, 77 refused by the monitor and kept, 78 configuration wrong and kept,
-64 usage, 65 not a check result, 74 lost: neither spool nor monitor within reach
 """
 
 
@@ -33,16 +32,21 @@ def tcpwrap_alert() -> int:
     """Run `tcpwrap-alert`; return its exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:]
+    if os.path.basename(sys.argv[0]) == "send_nsca":  # a link to us, for what takes no more than the path of a program
+        arguments = ["send", *arguments]
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
-    if arguments == ["replay"] and _all_idle():
-        return 0
+    config = None
+    if arguments == ["replay"]:
+        config = read_config()
+        if _all_idle(config):
+            return 0
     try:
         from .commands import run
     except Exception as error:
         _complain("tcpwrap-alert", f"cannot be loaded: {type(error).__name__}: {error}")
-        return 70
-    return run(arguments)
+        return EXIT_BUG
+    return run(arguments, config)
 
 
 def submit_check_result() -> int:
@@ -50,30 +54,41 @@ def submit_check_result() -> int:
     os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        print(SUBMIT_USAGE, end="")
-        return 0
+        return _print_help()
     try:
         result = parse_check_result(arguments)
-        _complain("submit_check_result", config_warning())
-        from .forwarding.forward import submit
-        from .spool.entries import check_result_entry
+        config = read_config()
+        _complain("submit_check_result", config.warning)
+        from .forwarding.submit import submit
 
-        submit(check_result_entry(result))
+        submit(result, config)
     except TcpwrapAlertError as error:
-        _complain("submit_check_result", error.line)
+        for line in error.lines:
+            _complain("submit_check_result", line)
         return error.exit_status
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         _complain("submit_check_result", f"bug: {type(error).__name__}: {error}; please report it")
-        return 70
+        return EXIT_BUG
+    return 0
+
+
+def _print_help() -> int:
+    try:
+        print(SUBMIT_USAGE, *exit_statuses(), sep="\n", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is left in the buffer, which would end us with 120
+        _complain("submit_check_result", f"cannot write the output: {error.strerror}")
+        return EXIT_SPOOL
     return 0
 
 
 def _complain(script: str, text: str) -> None:
-    if text and sys.stderr:  # None if descriptor 2 is closed; print would take stdout instead
+    if text and sys.stderr:  # None if descriptor 2 is closed, and perhaps something else by now
         try:
-            print(f"{script}: {clean(text)}", file=sys.stderr)
+            # Not by print: what stays in a buffer, as on a full disk, would end us with 120.
+            os.write(2, f"{script}: {clean(text)}\n".encode(errors="replace"))
         except OSError:
             pass  # that nobody can read it costs no check result
 
@@ -86,23 +101,23 @@ def forward(arguments: list[str]) -> int:
     """
     _detach()
     from .denial import Denial
-    from .forwarding.forward import drop, lead
-    from .spool.entries import denial_entry
+    from .forwarding.lead import drop, lead
     from .system_log import tell
 
     try:
         spool_dir, *denied = arguments
         if denied:
             client, daemon, address, user = denied
-            drop(denial_entry(Denial(daemon, client, address, user)))
+            drop(Denial(daemon, client, address, user), read_config())
         else:
-            lead(Spool(spool_dir))
+            lead(Spool(spool_dir), read_config())
     except TcpwrapAlertError as error:
-        tell(error.line)
+        for line in error.lines:
+            tell(line)
         return error.exit_status
     except Exception as error:
         tell(f"bug: {type(error).__name__}: {error}; what waits stays in the spool")
-        return 70
+        return EXIT_BUG
     return 0
 
 
@@ -132,8 +147,8 @@ def _detach() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
 
 
-def _all_idle() -> bool:
+def _all_idle(config: Config) -> bool:
     try:
-        return all(Spool(path).is_idle() for path in find_spool_dirs())
+        return all(Spool(path).is_idle() for path in config.spool_dirs)
     except TcpwrapAlertError:
-        return False  # `cli` says what is wrong
+        return False  # the command says what is wrong

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,12 +23,13 @@ VALUES = "errors check_result denial"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
     "commands": f"forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "__init__": "nsca pynsca send_nsca",
+    "send_nsca": f"config pynsca nsca {VALUES}",
     "forwarding": f"transports spool config nsca system_log {VALUES}",
     "transports": f"config nsca {VALUES}",
     "spool": f"config system_log {VALUES}",
     "config": f"nsca {VALUES}",
     "libwrap": "errors",
-    "__init__": "nsca pynsca",
     "pynsca": f"nsca {VALUES}",
     "nsca": VALUES,
     "system_log": VALUES,
@@ -43,6 +46,9 @@ ONLY_IN = {
     "socket": {"commands", "nsca", "system_log"},
     "subprocess": {"commands", "libwrap"},
 }
+
+# Who loads a module by its name, and the table that says which: modules of the same room, when they are used.
+BY_TABLE = {"commands.__init__": "COMMANDS", "transports.__init__": "TRANSPORTS"}
 
 # Each of these costs a good part of a bare start of Python.
 HEAVY = {
@@ -119,16 +125,29 @@ def test_module_is_for_some_rooms_only(module):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the list of standard modules came with Python 3.10")
-def test_nothing_but_click_and_cryptography_comes_from_outside():
+def test_only_click_and_cryptography_come_from_outside():
     imported = {imported.split(".")[0] for name in MODULES for imported in imports_of(name)}
     assert imported - sys.stdlib_module_names == {PACKAGE, "click", "cryptography"}
 
 
+def calls_in(name):
+    """Return the name of what is called, and the call as text, for each call in a module."""
+    calls = [node for node in ast.walk(ast.parse(MODULES[name].read_text())) if isinstance(node, ast.Call)]
+    return [(getattr(call.func, "id", None) or getattr(call.func, "attr", None), ast.unparse(call)) for call in calls]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_no_import_hides_from_this_test(name):
-    calls = [node.func for node in ast.walk(ast.parse(MODULES[name].read_text())) if isinstance(node, ast.Call)]
-    called = {getattr(call, "id", None) or getattr(call, "attr", None) for call in calls}
-    assert called.isdisjoint({"__import__", "import_module", "exec", "eval"})
+    hidden = [text for called, text in calls_in(name) if called in {"__import__", "import_module", "exec", "eval"}]
+    by_table = rf"importlib\.import_module\(f'\.{{{BY_TABLE[name]}\[[\w.]+\]}}', __name__\)" if name in BY_TABLE else ""
+    assert len(hidden) == (name in BY_TABLE)
+    assert [text for text in hidden if not re.fullmatch(by_table, text)] == []
+
+
+@pytest.mark.parametrize("name", BY_TABLE)
+def test_the_tables_name_modules_of_their_own_room(name):
+    table = getattr(importlib.import_module(f"{PACKAGE}.{room_of(name)}"), BY_TABLE[name])
+    assert [module for module in table.values() if f"{room_of(name)}.{module}" not in MODULES] == []
 
 
 def loaded_by(code, cwd):
@@ -155,8 +174,14 @@ def test_a_lean_start_loads_nothing_heavy(spool_dir, tmp_path, code):
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 
-def test_a_replay_that_finds_its_spool_in_the_configuration_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
+def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     write_config(server="127.0.0.1", password="ham", encryption_method=14, spool_dir=spool_dir)
     loaded = loaded_by(REPLAY, tmp_path)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
+
+
+def test_names_of_tests_have_at_most_50_characters():
+    tests = [path.read_text() for path in Path(__file__).parent.rglob("test_*.py")]
+    names = [node.name for text in tests for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    assert [name for name in names if name.startswith("test_") and len(name) > 50] == []

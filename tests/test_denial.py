@@ -49,7 +49,7 @@ def test_what_the_client_chose_becomes_harmless(text, expected):
     ("length", "expected"),
     [(254, "x" * 254), (255, "x" * 255), (256, "x" * 252 + "..."), (100_000, "x" * 252 + "...")],
 )
-def test_a_field_is_cut_above_255_bytes_and_never_refused(length, expected):
+def test_field_above_255_bytes_is_cut_and_no_error(length, expected):
     assert harmless("x" * length) == expected
 
 
@@ -80,7 +80,7 @@ def test_every_field_of_a_denial_is_made_harmless(field):
         ("::1", "::1"),
     ],
 )
-def test_an_ipv4_client_of_an_ipv6_socket_is_shown_as_ipv4(client, expected):
+def test_ipv4_client_of_ipv6_socket_is_shown_as_ipv4(client, expected):
     denial = Denial("vsftpd", client, client)
     assert (denial.client, denial.address) == (expected, expected)
 
@@ -125,14 +125,14 @@ def test_no_denial_is_too_long_for_a_check_result():
         ("{0}", "0"),
     ],
 )
-def test_a_template_with_any_other_field_is_refused(template, field):
+def test_a_template_with_any_other_field_is_an_error(template, field):
     with pytest.raises(ValueError, match=r"is not one of {daemon}, {client}$") as caught:
         fill(template, {"daemon": "d", "client": "c"})
     assert str(caught.value).startswith(f"'{{{field}")
 
 
 @pytest.mark.parametrize("template", ["}", "a } b", "{daemon}}", "Denied daemon}"])
-def test_a_closing_brace_without_its_partner_is_refused(template):
+def test_closing_brace_without_its_partner_is_an_error(template):
     with pytest.raises(ValueError, match="}"):
         fill(template, {"daemon": "sshd"})
 

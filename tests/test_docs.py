@@ -17,7 +17,7 @@ from support.documents import LANGUAGES, PAGES, README, ROOT, read_blocks
 
 from tcpwrap_alert import __version__
 from tcpwrap_alert.commands import main
-from tcpwrap_alert.config.read import load_config
+from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
@@ -117,23 +117,24 @@ def test_python_of_the_pages_arrives(nagios_example):
 
 
 def test_example_configuration_is_valid_as_it_is():
-    config = load_config(str(ROOT / "send_nsca.cfg.example"))
-    assert config.monitor.host == "nagios.example"
-    assert config.monitor.password == b"change me"
+    server = read_config(str(ROOT / "send_nsca.cfg.example")).monitors[0].targets[0]
+    assert (server.host, server.password) == ("nagios.example", b"change me")
 
 
-def test_example_configuration_has_every_default(tmp_path, run, write_config):
+def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config):
     keys = re.findall(r"^#?([a-z_0-9]+)=", EXAMPLE, re.MULTILINE)
     write_config(nonsense="")
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
     assert sorted(keys) == sorted(known)
-    (tmp_path / "empty.cfg").write_text("")
+    (tmp_path / "empty.cfg").write_text("server=nagios.example")
     (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
-    default, example = load_config(str(tmp_path / "empty.cfg")), load_config(str(tmp_path / "all.cfg"))
-    for key in ("service_description", "return_code", "output", "fold", "max_entries", "max_age_s"):
+    default, example = (read_config(str(tmp_path / name)).monitors[0] for name in ("empty.cfg", "all.cfg"))
+    for key in ("service_description", "return_code", "output", "fold"):
+        assert getattr(default.wording, key) == getattr(example.wording, key)
+    for key in ("port", "timeout_s", "legacy_2_7_mode", "escape_newlines"):
+        assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
+    for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
-    for key in ("port", "timeout_s", "legacy_2_7_mode"):
-        assert getattr(default.monitor, key) == getattr(example.monitor, key)
 
 
 @pytest.mark.parametrize("page", ["README", "daemons"])

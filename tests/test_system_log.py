@@ -32,13 +32,13 @@ def log(tmp_path, monkeypatch):
         ("a\udcffb", "a?b"),
     ],
 )
-def test_a_text_is_told_on_one_line_without_control_characters(log, text, told):
+def test_text_is_told_on_one_line_without_controls(log, text, told):
     system_log.tell(text)
     line = log.recv(65536).decode()
     assert re.fullmatch(rf"<28>\w{{3}} [ \d]\d [\d:]{{8}} tcpwrap-alert\[{os.getpid()}\]: {re.escape(told)}", line)
 
 
-def test_a_text_of_any_length_is_told_as_far_as_a_datagram_goes(log):
+def test_text_is_told_as_far_as_a_datagram_goes(log):
     system_log.tell("ä" * 1_000_000)
     assert log.recv(65536).decode().endswith("ääää...")
 

@@ -40,9 +40,9 @@ def read_results(path: Path) -> dict[tuple[object, ...], Result]:
 
 def make_row(results: dict[tuple[object, ...], Result], daemon: Daemon, rule: str, client: str) -> str:
     """Return the row of one case."""
-    denied = results["test_a_denied_connection_is_one_alert_and_nothing_else", daemon.name, client, rule]
+    denied = results["test_denied_connection_is_one_alert_and_no_more", daemon.name, client, rule]
     got = results["test_what_a_rule_gets", daemon.name, client, None]
-    plain = results["test_a_plain_refusal_is_what_the_daemon_says_itself_and_no_alert", daemon.name, DENIED, None]
+    plain = results["test_plain_denial_is_daemons_answer_and_no_alert", daemon.name, DENIED, None]
     cells = (
         f"{daemon.name} ({daemon.package} {plain['version']})",
         f"`{rule}`",

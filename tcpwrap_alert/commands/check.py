@@ -8,10 +8,10 @@ from ..check_result import clean
 from ..errors import ConfigError
 
 
-@click.command()
+@click.command("check")
 @click.option("--allow", "hosts_allow", default="/etc/hosts.allow", show_default=True, metavar="FILE")
 @click.option("--deny", "hosts_deny", default="/etc/hosts.deny", show_default=True, metavar="FILE")
-def check(hosts_allow: str, hosts_deny: str) -> None:
+def command(hosts_allow: str, hosts_deny: str) -> None:
     """Check the rules in hosts.allow and hosts.deny.
 
     Says which denials never become an alert, and what else TCP wrappers do to the rules, daemons and clients without a

@@ -7,7 +7,8 @@ from typing import NoReturn
 import click
 
 from ..check_result import SERVICE_STATES, clean
-from ..config.read import parse_age
+from ..config.keys import parse_age
+from ..config.read import Config
 from ..errors import SpoolError
 from ..forwarding.waiting import measure_spools
 from .options import StrictCommand, config_option
@@ -26,7 +27,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 @click.option("-w", "--warning", "warning_s", callback=_seconds, default="5m", show_default=True, metavar="AGE")
 @click.option("-c", "--critical", "critical_s", callback=_seconds, default="1h", show_default=True, metavar="AGE")
 @config_option()
-def check_spool(warning_s: int, critical_s: int, config_path: str | None) -> None:
+def command(warning_s: int, critical_s: int, config: Config) -> None:
     """Be a Nagios plugin: how long the oldest has waited.
 
     WARNING or CRITICAL if the oldest alert or check result in the spool has waited for so long (90s, 5m, 12h, 7d);
@@ -35,7 +36,7 @@ def check_spool(warning_s: int, critical_s: int, config_path: str | None) -> Non
     Example: tcpwrap-alert check-spool -w 5m -c 1h
     """
     try:
-        count, oldest_s, why = measure_spools(config_path)
+        count, oldest_s, why = measure_spools(config)
     except SpoolError as error:
         _end(UNKNOWN, str(error))
     state = CRITICAL if oldest_s >= critical_s else WARNING if oldest_s >= warning_s else OK

@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from ..errors import TcpwrapAlertError
 from ..nsca.receiver import Receiver
 from ..spool.spool import Spool
@@ -32,6 +34,18 @@ HOST_NAME = "firestorm"
 DENIED = (("203.0.113.7", "sshd"), ("198.51.100.23", "vsftpd"), ("192.0.2.44", "in.telnetd"), ("2001:db8::7", "sshd"))
 AES = 14
 WAIT_S = 15.0
+
+
+@click.command("demo")
+def command() -> None:
+    """Show the path of an alert.
+
+    Needs no server, no root and no configuration.
+
+    Example: tcpwrap-alert demo
+    """
+    if not run_demo(click.echo):
+        raise click.ClickException("an alert was lost, or the denied client received something")
 
 
 def run_demo(echo: Callable[[str], None]) -> bool:
@@ -72,7 +86,7 @@ class _Demo:
         self._echo("\n3. The monitor stops, and four more connections are denied:")
         self.stop_monitor()
         self._fire()
-        self.wait_for(lambda: bool(self._spool.last_error().reason))
+        self.wait_for(lambda: bool(self._spool.read_state().reason))
         self._echo("   The monitor received nothing, but nothing is lost; tcpwrap-alert queue:")
         self._run("queue")
         self._echo("\n4. The monitor is back, and cron runs tcpwrap-alert replay:")

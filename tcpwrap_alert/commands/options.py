@@ -1,14 +1,12 @@
-"""What commands share: lines on stderr, the option that names the configuration, and the exit status 3."""
+"""What commands share: the option that names the configuration, and usage errors with exit status 3."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any, Callable
 
 import click
 
-from ..check_result import clean
-from ..config.read import CONFIG_SEARCH, config_warning
+from ..config.read import CONFIG_SEARCH, Config, read_config
 
 
 class BadInput(click.ClickException):
@@ -28,23 +26,22 @@ class StrictCommand(click.Command):
             raise BadInput(error.format_message()) from error
 
 
+# From the first argument on there are no options: a client or a plugin may have chosen what begins with a dash.
+LITERAL = {"allow_interspersed_args": False}
+
+
 def config_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds `--config`, also by `names`, as the parameter `config_path`."""
-    what = f"The send_nsca.cfg to use.  [default: {CONFIG_SEARCH}]"
-    return click.option(*names, "--config", "config_path", metavar="FILE", help=what)
+    """Return a decorator that adds `--config`, also by `names`; what was read there is the parameter `config`."""
+    return click.option(
+        *names,
+        "--config",
+        metavar="FILE",
+        help=f"The send_nsca.cfg to use.  [default: {CONFIG_SEARCH}]",
+        callback=_read_config,
+    )
 
 
-def say(text: str) -> None:
-    """Write one line to stderr; that nobody can read it costs no check result."""
-    if sys.stderr:  # None if descriptor 2 is closed
-        try:
-            click.echo(f"tcpwrap-alert: {clean(text)}", err=True)
-        except OSError:
-            pass
-
-
-def warn(config_path: str | None) -> None:
-    """Say on stderr what is wrong, though not fatal, about the configuration."""
-    warning = config_warning(config_path)
-    if warning:
-        say(warning)
+def _read_config(ctx: click.Context, _param: click.Parameter, path: str | None) -> Config:
+    """Read the configuration, unless whoever started us has read it already."""
+    config = ctx.find_root().obj
+    return config if path is None and isinstance(config, Config) else read_config(path)

@@ -1,84 +1,136 @@
-"""Draining the spool: all that waits to the monitor, oldest first, in batches of one connection each.
+"""Draining a box: all that waits there goes to its monitor, oldest first, by the transport of its scheme.
 
-Whoever drains holds the lock, so there is one sender per spool; who may drain, and when, is `forward.py`'s.
+Whoever drains holds the lock, so there is one sender per box. `lead.py`, `replay.py` and `submit.py` say who may drain,
+and when.
 
-Promises (`spool.py` and `forward.py` have the others):
+Promises (spool/ has the others):
 
-P3  A queue file goes only after the transport returned without an error.
-P4  A failure to deliver ends the run and leaves every file in its place, within the bounds of `bounds.py`: the next
-    batch would meet the same monitor, so it is not tried.
-P6  A run has the transport's deadline for each connection; waiting for the lock has the same.
+P3  A queue file goes only after the transport yielded an outcome for it, and that is accepted.
+P4  A rejected result is passed over, and holds up nothing. A DeliveryError ends the run and leaves every file in its
+    place, within the bounds of `bounds.py`.
+P6  A run has the monitor's deadline for each connection; waiting for the lock has the same.
 """
 
 from __future__ import annotations
 
 import time
 
-from ..config.read import load_config
-from ..errors import OutcomeUnknown, SpoolError, TcpwrapAlertError
-from ..spool.entries import read_waiting
-from ..spool.files import Uninterrupted
+from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..spool.passes import Pass
 from ..system_log import tell
-from ..transports import find_transport
+from ..transports import open_transport
 from .fold import make_parcels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ..config.read import Config
-    from ..spool.entries import Waiting
+    from ..config.values import Monitor
+    from ..spool.entry import Entry
     from ..spool.spool import Spool
-    from ..transports import Transport
-    from .fold import Parcel
+    from ..spool.state import State
+    from ..transports import Outcome, Transport
+    from .boxes import Box
 
-FIRST_BATCH = 64
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
 # What is read, and folded, before the first of it is sent: this bounds the memory.
 PASS_SIZE = 10_000
-PASS_CHARACTERS = 2_000_000
+PASS_BYTES = 2_000_000
 
 
-def drain(spool: Spool, config_path: str | None = None, on_delivered: Callable[[int], None] | None = None) -> int:
-    """Take the lock, deliver all that waits, oldest first, until a scan finds nothing new; return how many went.
+class Drained:
+    """What a run did.
+
+    Attributes:
+        accepted: how many queue files went.
+        faults: why others stay although the monitor takes results, by path.
+        left: the names of all that it saw and left.
+    """
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.faults: dict[str, TcpwrapAlertError] = {}
+        self.left: set[str] = set()
+
+    def raise_faults(self) -> None:
+        """Raise NotDelivered for what stays, if anything was found to be at fault or was rejected."""
+        if self.faults:
+            first, *others = self.faults.values()
+            raise NotDelivered(first, len(self.left), others) from first
+
+
+def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> Drained:
+    """Take the lock of a box and deliver all that waits there, oldest first, until a scan finds nothing new.
+
+    Args:
+        on_accepted: called with the number of queue files that went, each time that some have.
+        tries_rested: try the results, too, that were rejected not long ago.
 
     Raises:
-        SpoolBusy: somebody else has held the lock for longer than one connection may take.
-        TcpwrapAlertError: why the rest still waits; it is on disk, and `queue` shows the same reason.
+        NotDelivered: why the rest still waits; it is on disk, and `queue` shows the same reason.
     """
-    batch = _Batch()
-    config = None
+    spool, monitor = box.spool, box.monitor
     try:
-        config = load_config(config_path)
-        config.require_server()
-        with spool.lock(config.monitor.timeout_s + 1):
-            delivered = _drain_locked(spool, config, batch, on_delivered)
-            spool.forget_last_error()
-        return delivered
-    except TcpwrapAlertError as error:
-        _leave_waiting(spool, config, batch, error)
+        spool.drop_root()
+        with spool.lock(monitor.timeout_s + 1):
+            state = spool.read_state()
+            before = state.encode()
+            try:
+                return _Run(spool, monitor, state, on_accepted, tries_rested).drain()
+            except TcpwrapAlertError as error:
+                raise _leave_waiting(spool, monitor, state, error) from error
+            finally:
+                if state.encode() != before:
+                    spool.write_state(state)
+    except NotDelivered:
         raise
+    except TcpwrapAlertError as error:
+        raise leave(spool, error, monitor) from error
 
 
-def _leave_waiting(spool: Spool, config: Config | None, batch: _Batch, error: TcpwrapAlertError) -> None:
-    """Leave what waits on disk and within its bounds, and note why: in the spool, and how many in `error`.
+def leave(spool: Spool, error: TcpwrapAlertError, monitor: Monitor | None = None) -> NotDelivered:
+    """Leave what waits although no run could begin: on disk, and noted unless somebody else is at work.
 
     Without a usable configuration nobody knows the bounds.
     """
-    from ..spool.bounds import keep_within_bounds
-
-    error.deferred = 1
     try:
-        is_verdict_unknown = isinstance(error, OutcomeUnknown)
-        first_batch = max(batch.sent // 2, 1) if is_verdict_unknown else spool.last_error().first_batch
-        error.deferred = spool.defer(str(error), first_batch)
+        with spool.lock(0):
+            state = spool.read_state()
+            failure = _leave_waiting(spool, monitor, state, error)
+            spool.write_state(state)
+            return failure
+    except SpoolBusy:
+        return NotDelivered(error, _sync(spool, 0.0, error))
     except SpoolError as second:
         _tell_second(second, error)
-    if config:
+        return NotDelivered(error, 1)
+
+
+def _leave_waiting(spool: Spool, monitor: Monitor | None, state: State, error: TcpwrapAlertError) -> NotDelivered:
+    """Leave what waits on disk, within its bounds, and note why.
+
+    Only files younger than the last failure are synced: the older ones were synced then.
+    """
+    from ..spool.bounds import keep_within_bounds
+
+    now_s = time.time()
+    synced_until_s = state.failed_at_s if state.failed_at_s <= now_s else 0.0  # the clock was set back
+    waiting = _sync(spool, synced_until_s - 1, error)
+    state.fail(str(error), now_s)
+    if monitor:
         try:
-            keep_within_bounds(spool, config)
+            keep_within_bounds(spool, state, monitor.max_entries, monitor.max_age_s)
         except SpoolError as second:
             _tell_second(second, error)
+    return NotDelivered(error, waiting)
+
+
+def _sync(spool: Spool, since_s: float, error: TcpwrapAlertError) -> int:
+    try:
+        return spool.sync(since_s)
+    except SpoolError as second:
+        _tell_second(second, error)
+        return 1
 
 
 def _tell_second(second: SpoolError, error: TcpwrapAlertError) -> None:
@@ -87,80 +139,77 @@ def _tell_second(second: SpoolError, error: TcpwrapAlertError) -> None:
         tell(str(second))
 
 
-class _Batch:
-    """How many results the next connection takes.
+class _Run:
+    """One run over the spool, with the lock held."""
 
-    A slow line must be able to take a batch within the deadline, or it would be sent again and again: after a deadline
-    that came too early the next run begins with half as many, and only a quick success doubles the number.
-    """
+    def __init__(
+        self,
+        spool: Spool,
+        monitor: Monitor,
+        state: State,
+        on_accepted: Callable[[int], None] | None,
+        tries_rested: bool,
+    ) -> None:
+        self._spool = spool
+        self._monitor = monitor
+        self._state = state
+        self._on_accepted = on_accepted
+        self._pass = Pass(spool, state, passes_rested=not tries_rested)
+        self._drained = Drained()
 
-    def __init__(self) -> None:
-        self.size = FIRST_BATCH
-        self.sent = 0
-        self._started = 0.0
+    def drain(self) -> Drained:
+        """Deliver until a scan finds nothing new."""
+        drained = self._drained
+        self._spool.check_removable()
+        self._pass.take_back()
+        with open_transport(self._monitor, self._state.transport) as transport:
+            while self._deliver(transport, self._scan()):
+                pass
+        self._state.succeed()
+        drained.faults = {f"{self._spool.new}/{name}": error for name, error in self._pass.faults.items()}
+        drained.left = self._pass.passed_over
+        return drained
 
-    def start(self, count: int) -> None:
-        self.sent = count
-        self._started = time.monotonic()
-
-    def succeeded(self, config: Config, limit: int) -> None:
-        if time.monotonic() - self._started < config.monitor.timeout_s / 4:
-            self.size = min(self.size * 2, limit)
-
-
-def _drain_locked(spool: Spool, config: Config, batch: _Batch, on_delivered: Callable[[int], None] | None) -> int:
-    transport = find_transport(config)  # a socket is loaded only when there is something to send to one
-    spool.check_removable()
-    batch.size = min(spool.last_error().first_batch or FIRST_BATCH, transport.MAX_BATCH)
-    faults: dict[str, SpoolError] = {}
-    delivered = delivered_before = 0
-    while True:
-        names = [name for name in spool.scan() if name not in faults]
-        if delivered and names:
+    def _scan(self) -> list[str]:
+        names = self._pass.scan()
+        if names and self._drained.accepted:
             time.sleep(GATHER_S)
-            names = [name for name in spool.scan() if name not in faults]
+            names = self._pass.scan()
+        return names
+
+    def _deliver(self, transport: Transport, names: Sequence[str]) -> bool:
+        """Deliver what the files `names` hold; return whether any of that has an outcome now."""
+        has_outcomes = False
         left = iter(names)
-        while parcels := make_parcels(_next_pass(spool, left, faults), config, time.time()):
-            while parcels:
-                count = transport.max_batch(config, [parcel.result for parcel in parcels[: batch.size]])
-                sending, parcels = parcels[:count], parcels[count:]
-                batch.start(count)
-                transport.deliver(config, [(p.result, _time_beside_text(p, transport)) for p in sending])
-                # The monitor has them. A failure from here on can only deliver twice, never lose.
-                batch.succeeded(config, transport.MAX_BATCH)
-                sent = [name for parcel in sending for name in parcel.names]
-                with Uninterrupted(len(sent)):
-                    _remove_delivered(spool, sent, faults)
-                delivered += len(sent)
-                if on_delivered:
-                    on_delivered(len(sent))
-        if delivered == delivered_before:
-            break
-        delivered_before = delivered
-    for error in faults.values():
-        raise error
-    return delivered
+        while parcels := make_parcels(self._next_entries(left), self._monitor.wording, time.time()):
+            for outcomes in transport.deliver(parcels):
+                self._take(outcomes)
+                has_outcomes = True
+        return has_outcomes
 
+    def _next_entries(self, names: Iterator[str]) -> list[Entry]:
+        """Return what the next of `names` hold: so many that memory stays within its bounds."""
+        entries = []
+        size = 0
+        for entry in self._pass.read(names):
+            entries.append(entry)
+            size += entry.size
+            if len(entries) >= PASS_SIZE or size >= PASS_BYTES:
+                break
+        return entries
 
-def _time_beside_text(parcel: Parcel, transport: Transport) -> float | None:
-    return None if parcel.has_time and not transport.KEEPS_TIME else parcel.at_s
+    def _take(self, outcomes: Sequence[Outcome]) -> None:
+        accepted = [entry for outcome in outcomes if outcome.is_accepted for entry in outcome.parcel.entries]
+        # The monitor has these. A failure from here on can only deliver twice, never lose.
+        self._pass.accept(accepted)
+        for outcome in outcomes:
+            if not outcome.is_accepted:
+                self._reject(outcome)
+        self._drained.accepted += len(accepted)
+        if accepted and self._on_accepted:
+            self._on_accepted(len(accepted))
 
-
-def _next_pass(spool: Spool, names: Iterator[str], faults: dict[str, SpoolError]) -> list[Waiting]:
-    """Return what the next of `names` hold: so many that memory stays within its bounds."""
-    waiting = []
-    characters = 0
-    for entry, what in read_waiting(spool, names, faults):
-        waiting.append((entry, what))
-        characters += sum(map(len, entry.fields.values()))
-        if len(waiting) >= PASS_SIZE or characters >= PASS_CHARACTERS:
-            break
-    return waiting
-
-
-def _remove_delivered(spool: Spool, names: Iterable[str], faults: dict[str, SpoolError]) -> None:
-    for name in names:
-        try:
-            spool.remove(name)
-        except SpoolError as error:
-            faults[name] = error
+    def _reject(self, outcome: Outcome) -> None:
+        for entry in outcome.parcel.entries:
+            self._state.reject(entry.name, outcome.rejection, time.time())
+            self._pass.faults[entry.name] = RejectedError(outcome.rejection, self._monitor)

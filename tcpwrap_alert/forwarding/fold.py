@@ -17,45 +17,32 @@ import time
 
 from ..check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, cut, format_time
 from ..denial import OUTPUT_FIELDS, Denial, fill
-from ..spool.tally import DENIALS, Tally
+from ..spool.tally import CHECK_RESULTS, DENIALS, Tally
+from ..transports import Parcel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from ..config.read import Config
-    from ..spool.queue_file import Entry
+    from ..config.values import Wording
+    from ..spool.entry import Entry
 
 LISTED = 20
 ROOM_FOR_THE_REST = 40  # bytes for "and N more"
-
-
-class Parcel:
-    """A check result, the names of the queue files that it stands for, and when the first of them was written.
-
-    `has_time` says whether the text of the result tells the time, or times, itself.
-    """
-
-    __slots__ = ("at_s", "has_time", "names", "result")
-
-    def __init__(self, result: CheckResult, names: list[str], at_s: float, has_time: bool) -> None:
-        self.result = result
-        self.names = names
-        self.at_s = at_s
-        self.has_time = has_time
+PLURALS = dict(zip(OUTPUT_FIELDS, ("daemons", "clients", "addresses", "users")))
 
 
 class Repeats:
-    """What has the same text: how often, when first and last, of which denials, in which queue files."""
+    """What has the same text: how often, when first and last, of which denials, in which entries."""
 
-    __slots__ = ("count", "denials", "first_s", "last_s", "names", "text")
+    __slots__ = ("count", "denials", "entries", "first_s", "last_s", "text")
 
     def __init__(self, text: str, at_s: float) -> None:
         self.text = text
         self.count = 0
         self.first_s = self.last_s = at_s
         self.denials: list[Denial] = []
-        self.names: list[str] = []
+        self.entries: list[Entry] = []
 
     def add(self, count: int, first_s: float, last_s: float) -> None:
         """Count so many more."""
@@ -64,82 +51,103 @@ class Repeats:
         self.last_s = max(self.last_s, last_s)
 
 
-def make_parcels(
-    waiting: Iterable[tuple[Entry, Denial | CheckResult | Tally]], config: Config, now_s: float
-) -> list[Parcel]:
-    """Return what to send for the entries of some queue files and what they hold, in the order of the first of each.
+def make_parcels(entries: Iterable[Entry], wording: Wording, now_s: float) -> list[Parcel]:
+    """Return what to send for some entries, in the order of the first of each.
 
     Args:
         now_s: seconds since the epoch.
     """
-    parcels = []
-    by_text: dict[str, Repeats] = {}
-    for entry, what in waiting:
-        at_s = entry.enqueued_at_ns / 1e9
-        if isinstance(what, Tally):
-            parcels.append(_tally_parcel(entry, what, config, now_s))
-        elif isinstance(what, CheckResult):
-            parcels.append(Parcel(what, [entry.name], at_s, False))
-            if (what.host_name, what.service_description) == (config.host_name, config.service_description):
-                # What was denied after somebody said that all is well comes after it.
-                parcels += _folded(by_text, config, now_s)
-                by_text = {}
-        else:
-            text = what.text(config.output)
-            repeats = by_text.setdefault(text if config.fold else entry.name, Repeats(text, at_s))
-            repeats.add(1, at_s, at_s)
-            repeats.denials.append(what)
-            repeats.names.append(entry.name)
-    parcels += _folded(by_text, config, now_s)
-    return sorted(parcels, key=lambda parcel: parcel.at_s)
+    folding = _Folding(wording, now_s)
+    for entry in entries:
+        folding.add[entry.content.kind](entry)
+    folding.close()
+    return sorted(folding.parcels, key=lambda parcel: parcel.at_s)
 
 
-def _folded(by_text: dict[str, Repeats], config: Config, now_s: float) -> list[Parcel]:
-    if config.fold and len(by_text) > config.fold:
-        return [_summary(by_text.values(), config, now_s)]
-    return [_parcel(repeats, config, now_s) for repeats in by_text.values()]
-
-
-def make_check_result(entry: Entry, what: Denial | CheckResult | Tally, config: Config) -> CheckResult:
+def make_check_result(entry: Entry, wording: Wording) -> CheckResult:
     """Return the check result of one entry by itself, without the time of its delivery."""
-    return make_parcels([(entry, what)], config, time.time())[0].result
+    return make_parcels([entry], wording, time.time())[0].result
 
 
-def _parcel(repeats: Repeats, config: Config, now_s: float) -> Parcel:
+class _Folding:
+    """The parcels so far, and the denials that may still become one with what follows; `add` has a way per kind."""
+
+    def __init__(self, wording: Wording, now_s: float) -> None:
+        self.parcels: list[Parcel] = []
+        self.add = {
+            Denial.kind: self._add_denial,
+            CheckResult.kind: self._add_check_result,
+            DENIALS: self._add_tally,
+            CHECK_RESULTS: self._add_tally,
+        }
+        self._wording = wording
+        self._now_s = now_s
+        self._by_text: dict[str, Repeats] = {}
+
+    def close(self) -> None:
+        """Make parcels of the denials so far: nothing that follows becomes one with them."""
+        all_repeats, self._by_text = self._by_text.values(), {}
+        if self._wording.fold and len(all_repeats) > self._wording.fold:
+            self.parcels.append(_summary(all_repeats, self._wording, self._now_s))
+        else:
+            self.parcels += [_parcel(repeats, self._wording, self._now_s) for repeats in all_repeats]
+
+    def _add_denial(self, entry: Entry) -> None:
+        denial, at_s = entry.content, entry.enqueued_at_s
+        text = denial.text(self._wording.output)
+        repeats = self._by_text.setdefault(text if self._wording.fold else entry.name, Repeats(text, at_s))
+        repeats.add(1, at_s, at_s)
+        repeats.denials.append(denial)
+        repeats.entries.append(entry)
+
+    def _add_check_result(self, entry: Entry) -> None:
+        result, wording = entry.content, self._wording
+        self.parcels.append(Parcel(result, entry.enqueued_at_s, entries=[entry]))
+        if (result.host_name, result.service_description) == (wording.host_name, wording.service_description):
+            self.close()  # what was denied after somebody said that all is well comes after that
+
+    def _add_tally(self, entry: Entry) -> None:
+        result = _tally_result(entry.content, self._wording, self._now_s)
+        self.parcels.append(Parcel(result, entry.enqueued_at_s, True, [entry]))
+
+
+def _parcel(repeats: Repeats, wording: Wording, now_s: float) -> Parcel:
     if repeats.count == 1:
-        return Parcel(_check_result(repeats.text, config), repeats.names, repeats.first_s, False)
-    result = _check_result(_counted(repeats.text, [repeats], now_s), config)
-    return Parcel(result, repeats.names, repeats.first_s, True)
+        return Parcel(_check_result(repeats.text, wording), repeats.first_s, False, repeats.entries)
+    result = _check_result(_counted(repeats.text, [repeats], now_s), wording)
+    return Parcel(result, repeats.first_s, True, repeats.entries)
 
 
-def _summary(all_repeats: Collection[Repeats], config: Config, now_s: float) -> Parcel:
-    """Return one parcel for everything; its first line is the template with numbers where there are several values."""
+def _summary(all_repeats: Collection[Repeats], wording: Wording, now_s: float) -> Parcel:
+    """Return one parcel for everything."""
+    entries = [entry for repeats in all_repeats for entry in repeats.entries]
+    first_s = min(repeats.first_s for repeats in all_repeats)
+    return Parcel(_summary_result(all_repeats, wording, now_s), first_s, True, entries)
+
+
+def _summary_result(all_repeats: Collection[Repeats], wording: Wording, now_s: float) -> CheckResult:
+    """Return a result whose first line is the template, with numbers where there are several values."""
     fields = {}
-    for field, plural in zip(OUTPUT_FIELDS, ("daemons", "clients", "addresses", "users")):
+    for field, plural in PLURALS.items():
         values = {getattr(denial, field) for repeats in all_repeats for denial in repeats.denials}
         fields[field] = values.pop() if len(values) == 1 else f"{len(values)} {plural}"
-    result = _listed(fill(config.output, fields), all_repeats, config, now_s)
-    names = [name for repeats in all_repeats for name in repeats.names]
-    return Parcel(result, names, min(repeats.first_s for repeats in all_repeats), True)
+    return _listed(fill(wording.output, fields), all_repeats, wording, now_s)
 
 
-def _tally_parcel(entry: Entry, tally: Tally, config: Config, now_s: float) -> Parcel:
+def _tally_result(tally: Tally, wording: Wording, now_s: float) -> CheckResult:
     by_text: dict[str, Repeats] = {}
     for words, (count, first_ns, last_ns) in tally:
         denials = [Denial(*words)] if tally.kind == DENIALS else []
-        text = denials[0].text(config.output) if denials else words[0]
+        text = denials[0].text(wording.output) if denials else words[0]
         repeats = by_text.setdefault(text, Repeats(text, first_ns / 1e9))
         repeats.add(count, first_ns / 1e9, last_ns / 1e9)
         repeats.denials += denials
     if tally.kind == DENIALS:
-        parcel = _summary(by_text.values(), config, now_s)
-    else:
-        head = "Check results that were too old or too many to wait"
-        parcel = Parcel(_listed(head, by_text.values(), config, now_s), [], 0.0, True)
-    return Parcel(parcel.result, [entry.name], entry.enqueued_at_ns / 1e9, True)
+        return _summary_result(by_text.values(), wording, now_s)
+    return _listed("Check results that were too old or too many to wait", by_text.values(), wording, now_s)
 
 
-def _listed(head: str, all_repeats: Collection[Repeats], config: Config, now_s: float) -> CheckResult:
+def _listed(head: str, all_repeats: Collection[Repeats], wording: Wording, now_s: float) -> CheckResult:
     """Return a check result that begins with `head` and lists the most frequent texts below it."""
     room = MAX_PLUGIN_OUTPUT_BYTES - ROOM_FOR_THE_REST
     lines = [_counted(head, all_repeats, now_s, room)]
@@ -154,7 +162,7 @@ def _listed(head: str, all_repeats: Collection[Repeats], config: Config, now_s: 
     left = len(top) - len(lines) + 1
     if left:
         lines.append(f"and {left} more")
-    return _check_result("\n".join(lines), config)
+    return _check_result("\n".join(lines), wording)
 
 
 def _counted(
@@ -179,5 +187,5 @@ def _span(first_s: float, last_s: float, now_s: float) -> str:
     return f"{first} to {last}"
 
 
-def _check_result(output: str, config: Config) -> CheckResult:
-    return CheckResult(config.host_name, config.service_description, config.return_code, output)
+def _check_result(output: str, wording: Wording) -> CheckResult:
+    return CheckResult(wording.host_name, wording.service_description, wording.return_code, output)

@@ -1,7 +1,7 @@
-"""What `tcpwrap-alert send` does: check results from standard input to the daemon, or into the spool.
+"""What `tcpwrap-alert send` does: check results from standard input to the NSCA server, or into the spool.
 
 They go out as they come, over one kept connection: with an endless input, too, memory is bounded and nothing waits for
-the end. A connection is not held while the input is silent: a daemon closes it then, and the verdict is lost.
+the end. A connection is not held while the input is silent: a server closes it then, and the outcome is lost.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import time
 
 from ..errors import UsageError
 from ..nsca.conversation import SILENCE_S
-from ..spool.entries import check_result_entry
-from .forward import submit_all
+from .submit import submit_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ..check_result import CheckResult
+    from ..config.read import Config
     from ..nsca.client import Connection
     from ..nsca.records import Records
-    from ..spool.queue_file import Entry
 
 READ_BYTES = 65536
 
@@ -31,7 +30,7 @@ def send_input(fd: int, records: Records, connection: Connection) -> None:
     """Send the check results that are read from `fd`; `connection.delivered` counts them, whatever happens.
 
     Raises:
-        DeliveryError: why the daemon did not take them all.
+        DeliveryError: why the server did not take them all.
         UsageError: the input cannot be read.
     """
     with connection:
@@ -39,7 +38,7 @@ def send_input(fd: int, records: Records, connection: Connection) -> None:
             connection.send(results)
 
 
-def spool_input(fd: int, records: Records, config_path: str | None) -> int:
+def spool_input(fd: int, records: Records, config: Config) -> int:
     """Enqueue the check results that are read from `fd`, then deliver all that waits; return how many they were.
 
     Raises:
@@ -48,14 +47,13 @@ def spool_input(fd: int, records: Records, config_path: str | None) -> int:
     """
     count = 0
 
-    def entries() -> Iterator[Entry]:
+    def read_results() -> Iterator[CheckResult]:
         nonlocal count
         for results in _read_results(fd, records, on_silence=lambda: None):
-            for result in results:
-                count += 1
-                yield check_result_entry(result)
+            count += len(results)
+            yield from results
 
-    submit_all(entries(), config_path)
+    submit_all(read_results(), config)
     return count
 
 

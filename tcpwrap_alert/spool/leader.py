@@ -42,13 +42,24 @@ class DirectoryLock:
         """Take the lock, unless somebody else holds it for so long."""
         with NamingFailure("lock", self._path):
             fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with NamingFailure("lock", self._path):
+                is_taken = self._wait_for(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        if not is_taken:
+            os.close(fd)
+            return False
+        self._fd = fd
+        return True
+
+    def _wait_for(self, fd: int) -> bool:
         deadline = time.monotonic() + self._wait_s
         while not try_flock(fd):
             if time.monotonic() >= deadline:
-                os.close(fd)
                 return False
             time.sleep(POLL_S)
-        self._fd = fd
         return True
 
     def release(self) -> None:

@@ -10,14 +10,18 @@ When there are too many different ones, the rarest are counted together: how man
 
 from __future__ import annotations
 
+from ..check_result import CheckResult
+from ..denial import Denial
 from .queue_file import MAX_QUEUE_FILE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DENIALS = "denials"
-CHECK_RESULTS = "check_results"
+    from ..check_result import Counted
+
+DENIALS = Denial.tally_kind
+CHECK_RESULTS = CheckResult.tally_kind
 WORDS = {DENIALS: 4, CHECK_RESULTS: 1}
 OTHERS = "others"
 
@@ -38,7 +42,25 @@ class Tally:
         self.kind = kind
         self._counts: dict[tuple[str, ...], tuple[int, int, int]] = {}
 
-    def __iter__(self) -> Iterator[tuple[tuple[str, ...], tuple[int, int, int]]]:
+    @property
+    def tally_kind(self) -> str:
+        """The kind of the tally that can take this one in."""
+        return self.kind
+
+    @property
+    def first_ns(self) -> int:
+        """When the first that it counts came, in ns since the epoch."""
+        return min(first_ns for _, (_, first_ns, _) in self)
+
+    def fields(self) -> dict[str, str]:
+        """Return what a queue file holds of it."""
+        return {"tally": self.encode()}
+
+    def counted(self, _at_ns: int) -> Iterator[Counted]:
+        """Yield what it counts: each has times of its own."""
+        return iter(self)
+
+    def __iter__(self) -> Iterator[Counted]:
         """Yield words and (count, first time, last time), the most frequent first; times in ns since the epoch."""
         return iter(sorted(self._counts.items(), key=lambda item: -item[1][0]))
 
@@ -48,11 +70,6 @@ class Tally:
         self._counts[words] = (old_count + count, min(old_first_ns, first_ns), max(old_last_ns, last_ns))
         if len(self._counts) > MAX_DIFFERENT:
             self._lump(MAX_DIFFERENT // 2)
-
-    def merge(self, other: Tally) -> None:
-        """Count all that `other` counts."""
-        for words, counted in other:
-            self.add(words, *counted)
 
     def encode(self) -> str:
         """Return the text of the field."""

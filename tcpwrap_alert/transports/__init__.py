@@ -1,38 +1,93 @@
-"""The ways to a monitor, by the configuration's `server`: each is a module of the same shape.
+"""The ways to a monitor: one module per scheme of the configuration's `server`.
 
-deliver(config, results)    returns when the monitor has taken the results, each with its time in seconds since the
-                            epoch, or None if its text tells that; raises a DeliveryError otherwise
-max_batch(config, results)  how many of them one delivery may carry, MAX_BATCH at most
-KEEPS_TIME                  whether the time travels beside the text; then what tells its time has one there too
+The contract of a transport:
+
+    with open_transport(monitor, memory) as transport:
+        for outcomes in transport.deliver(parcels):
+            ...
+
+`deliver` takes parcels, oldest first, and decides by itself how many go over one connection and whether their times
+travel beside their texts or in them. It yields outcomes as soon as they are known, those that become known at the same
+moment together. Each parcel has one outcome at most: accepted, or rejected with a reason, which is about this one
+result (an unknown host, say). A DeliveryError, at any point, is about all that have none yet: they stay, in doubt too.
+
+Each connection has one deadline, the monitor's `timeout_s`, set before the name is looked up; a great spool may need
+many connections. `memory` is a dict of texts that is kept for the next time, with keys of the transport's own.
+
+Whoever adds a transport adds a module here, and a line to TRANSPORTS. The module has
+
+    open_transport(target, memory)      a context as above, for one node of a monitor
+
+and the monitor's other nodes are tried by `nodes.py`.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Protocol
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any, Protocol
 
     from ..check_result import CheckResult
-    from ..config.read import Config
+    from ..config.values import Monitor
 
     class Transport(Protocol):
         """See above."""
 
-        KEEPS_TIME: bool
-        MAX_BATCH: int
-
-        def deliver(self, config: Config, results: Sequence[tuple[CheckResult, float | None]], /) -> None: ...
-
-        def max_batch(self, config: Config, results: Sequence[CheckResult], /) -> int: ...
+        def deliver(self, parcels: Iterable[Parcel], /) -> Iterator[Sequence[Outcome]]: ...
 
 
-def find_transport(config: Config) -> Transport:
-    """Return the transport of a configuration; only that one is loaded."""
-    if config.command_file:
-        from . import command_file
+TRANSPORTS = {
+    "nsca": "nsca",
+    "file": "command_file",
+}
 
-        return command_file
-    from . import nsca
 
-    return nsca
+class Parcel:
+    """A check result, what it stands for, and when the first of that was enqueued (s since the epoch).
+
+    `entries` is passed through: it is for whoever asked for the delivery. `tells_time` says whether the text of the
+    result tells the time, or times, itself.
+    """
+
+    __slots__ = ("at_s", "entries", "result", "tells_time")
+
+    def __init__(self, result: CheckResult, at_s: float, tells_time: bool = False, entries: Sequence[Any] = ()) -> None:
+        self.result = result
+        self.at_s = at_s
+        self.tells_time = tells_time
+        self.entries = entries
+
+
+class Outcome:
+    """What became of a parcel: accepted, or rejected for a reason."""
+
+    __slots__ = ("parcel", "rejection")
+
+    def __init__(self, parcel: Parcel, rejection: str = "") -> None:
+        self.parcel = parcel
+        self.rejection = rejection
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the monitor has taken it."""
+        return not self.rejection
+
+
+def open_transport(monitor: Monitor, memory: dict[str, str]) -> AbstractContextManager[Transport]:
+    """Return a context that delivers to `monitor`. Only the module of its scheme is loaded."""
+    if len(monitor.targets) > 1:
+        from .nodes import NodesTransport
+
+        return NodesTransport(monitor, memory)
+    return open_node(monitor, 0, memory)
+
+
+def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> AbstractContextManager[Transport]:
+    """Return a context that delivers to one node of `monitor`, the first of which is 0."""
+    import importlib
+
+    module = importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)
+    transport: AbstractContextManager[Transport] = module.open_transport(monitor.targets[number], memory)
+    return transport

@@ -5,7 +5,7 @@ one write of at most PIPE_BUF bytes, which the kernel keeps in one piece (pipe(7
 itself, so a late one needs none in its text. Nobody is waited for beyond the deadline: without a reader, or with one
 that has stopped, what waits stays in the spool; and a file that is no pipe is neither made nor written to.
 
-"Delivered" means written into the pipe: Nagios has no word for a host or service that it does not know (Nagios Core 4,
+"Accepted" means written into the pipe: Nagios has no word for a host or service that it does not know (Nagios Core 4,
 External Command File).
 """
 
@@ -19,49 +19,76 @@ import time
 
 from ..check_result import CheckResult, cut
 from ..errors import ConnectError, ConnectTimedOut
+from . import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
-    from ..config.read import Config
-
-# Icinga 2 throws away what is older than its last result, so nothing may be stamped "now" before something older.
-KEEPS_TIME = True
-MAX_BATCH = 1  # each is out of the spool as soon as it is in the pipe
+    from ..config.values import CommandFile
+    from . import Parcel
 
 
-def max_batch(_config: Config, _results: Sequence[CheckResult]) -> int:
-    """Return how many check results one delivery may carry."""
-    return MAX_BATCH
+class CommandFileTransport:
+    """A context that writes to a command file; each result is accepted as soon as it is in the pipe."""
 
+    def __init__(self, target: CommandFile) -> None:
+        self._path = target.path
+        self._timeout_s = target.timeout_s
+        self._fd = -1
 
-def deliver(config: Config, results: Sequence[tuple[CheckResult, float | None]]) -> None:
-    """Write `results`, each with its own time or now, into the pipe.
+    def __enter__(self) -> CommandFileTransport:
+        return self
 
-    Raises:
-        ConnectError: there is no pipe, nobody reads it, or it stays full until the deadline.
-    """
-    deadline = time.monotonic() + config.monitor.timeout_s
-    path = config.command_file
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError as error:
-        what = "nobody reads it" if error.errno == errno.ENXIO else f"cannot open: {error.strerror}"
-        hint = "may the owner of the spool write to it?" if error.errno == errno.EACCES else "does the monitor run?"
-        raise ConnectError(f"{what}; {hint}", path, error.errno) from error
-    try:
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def deliver(self, parcels: Iterable[Parcel]) -> Iterator[list[Outcome]]:
+        """Write `parcels`, each with its own time, into the pipe; yield the outcome of each.
+
+        Icinga 2 throws away what is older than its last result, so nothing may be stamped "now" before something older.
+
+        Raises:
+            ConnectError: there is no pipe, nobody reads it, or it stays full until the deadline.
+        """
+        for parcel in parcels:
+            if self._fd < 0:
+                self._fd = self._open()
+            self._write(encode_command(parcel.result, parcel.at_s, time.time()))
+            yield [Outcome(parcel)]
+
+    def _open(self) -> int:
+        try:
+            fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError as error:
+            what = "nobody reads it" if error.errno == errno.ENXIO else f"cannot open: {error.strerror}"
+            hint = "may the owner of the spool write to it?" if error.errno == errno.EACCES else "does the monitor run?"
+            raise ConnectError(f"{what}; {hint}", self._path, error.errno) from error
         if not stat.S_ISFIFO(os.fstat(fd).st_mode):
-            raise ConnectError("not a pipe, so not the monitor's command file; nothing was written", path)
-        for result, at_s in results:
-            _write(fd, encode_command(result, at_s, time.time()), deadline, config)
-    finally:
-        os.close(fd)
+            os.close(fd)
+            raise ConnectError("not a pipe, so not the monitor's command file; nothing was written", self._path)
+        return fd
+
+    def _write(self, line: bytes) -> None:
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            try:
+                os.write(self._fd, line)
+                return
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise ConnectError(f"{error.strerror}; does the monitor run?", self._path, error.errno) from error
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not select.select([], [self._fd], [], left_s)[1]:
+                what = f"full for {self._timeout_s:g} s; does the monitor run?"
+                raise ConnectTimedOut(what, self._path)
 
 
-def encode_command(result: CheckResult, at_s: float | None, now_s: float) -> bytes:
+def encode_command(result: CheckResult, at_s: float, now_s: float) -> bytes:
     """Return the line that submits `result`, its output cut so that the pipe takes it in one piece."""
-    at_s = now_s if at_s is None or not 0 <= at_s <= now_s else at_s  # a clock may have been wrong
+    at_s = at_s if 0 <= at_s <= now_s else now_s  # a clock may have been wrong
     while True:
         line = result.external_command(at_s).encode() + b"\n"
         too_long = len(line) - select.PIPE_BUF
@@ -72,17 +99,6 @@ def encode_command(result: CheckResult, at_s: float | None, now_s: float) -> byt
         result = CheckResult(result.host_name, result.service_description, result.return_code, output)
 
 
-def _write(fd: int, line: bytes, deadline: float, config: Config) -> None:
-    while True:
-        try:
-            os.write(fd, line)
-            return
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            raise ConnectError(f"{error.strerror}; does the monitor run?", config.command_file, error.errno) from error
-        left_s = deadline - time.monotonic()
-        if left_s <= 0 or not select.select([], [fd], [], left_s)[1]:
-            raise ConnectTimedOut(
-                f"full for {config.monitor.timeout_s:g} s; does the monitor run?", config.command_file
-            )
+def open_transport(target: CommandFile, _memory: dict[str, str]) -> CommandFileTransport:
+    """Return a context that delivers to `target`: see the contract in `transports/__init__.py`."""
+    return CommandFileTransport(target)

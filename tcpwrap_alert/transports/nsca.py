@@ -1,27 +1,37 @@
-"""Delivery to an NSCA daemon: the configuration's `server`, `port`, `password`, `encryption_method`.
+"""Delivery to an NSCA server: the configuration's `server`, `port`, `password`, `encryption_method`.
+
+All outcomes of a connection are known at its end, and they are the same: NSCA has no word about a single result.
 
 A connection carries no more than fits into the pipe to Nagios. Debian's nsca (2.10.2-2) opens that pipe with O_NONBLOCK
 and throws away what does not fit, without a word to the client or to syslog: of 500 results with outputs of 3800 bytes
 over one connection, 293 came to a Nagios 4.4 that did nothing else.
+
+A slow line must be able to take a batch within the deadline, or the batch would be sent again and again. So after a
+deadline that came too early the next connection begins with half as many, and only a quick success doubles the number.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 
+from ..errors import OutcomeUnknown
 from ..nsca.client import send_check_results
+from . import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
     from ..check_result import CheckResult
-    from ..config.read import Config
+    from ..nsca.server import Server
+    from . import Parcel
 
-KEEPS_TIME = False
+BATCH = "batch"  # in the memory: with how many results the next connection begins
+FIRST_BATCH = 64
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).
 MAX_BATCH = 1024
-# The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c). It needs up to two seconds for a
+# The server stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c). It needs up to two seconds for a
 # conversation; from this age on its "now" misleads.
 LATE_AFTER_S = 10.0
 # A pipe of Linux holds 16 pages (pipe(7)), and a line that does not fit into the rest of one begins the next. One page
@@ -30,30 +40,71 @@ PAGE_BYTES = 4096
 PIPE_PAGES = 15
 
 
-def max_batch(config: Config, results: Sequence[CheckResult]) -> int:
-    """Return how many of `results`, from the first on and one at least, a connection may carry."""
-    if config.monitor.legacy_2_7_mode:
-        return 1
-    pages, room = 0, 0
-    for count, result in enumerate(results[:MAX_BATCH]):
-        size = len(result.external_command(1e9).encode()) + 1
-        if size > room:
-            more_pages = 1 + (size - 1) // PAGE_BYTES
-            pages += more_pages
-            room = more_pages * PAGE_BYTES
-        room -= size
-        if pages > PIPE_PAGES and count:
-            return count
-    return min(len(results), MAX_BATCH)
+class NscaTransport:
+    """A context that delivers to an NSCA server, one connection after the other."""
+
+    def __init__(self, server: Server, memory: dict[str, str]) -> None:
+        self._server = server
+        self._memory = memory
+        self._batch = _batch_size(memory.get(BATCH, ""))
+
+    def __enter__(self) -> NscaTransport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open between two batches."""
+
+    def deliver(self, parcels: Iterable[Parcel]) -> Iterator[list[Outcome]]:
+        """Send `parcels`; yield the outcomes of each connection. Raises what `send_check_results` raises."""
+        left = iter(parcels)
+        ahead: list[Parcel] = []
+        while True:
+            ahead += itertools.islice(left, self._batch - len(ahead))
+            if not ahead:
+                return
+            count = self._fitting([parcel.result for parcel in ahead])
+            batch, ahead = ahead[:count], ahead[count:]
+            self._send(batch)
+            yield [Outcome(parcel) for parcel in batch]
+
+    def _send(self, batch: list[Parcel]) -> None:
+        started_s = time.monotonic()
+        try:
+            send_check_results(self._server, [_dated_if_late(parcel) for parcel in batch])
+        except OutcomeUnknown:
+            self._memory[BATCH] = str(max(len(batch) // 2, 1))
+            raise
+        self._memory.pop(BATCH, None)
+        if time.monotonic() - started_s < self._server.timeout_s / 4:
+            self._batch = min(self._batch * 2, MAX_BATCH)
+
+    def _fitting(self, results: list[CheckResult]) -> int:
+        """Return how many of `results`, from the first on and one at least, a connection may carry."""
+        if self._server.layout.takes_one:
+            return 1
+        pages, room = 0, 0
+        for count, result in enumerate(results):
+            size = len(result.external_command(1e9).encode()) + 1
+            if size > room:
+                more_pages = 1 + (size - 1) // PAGE_BYTES
+                pages += more_pages
+                room = more_pages * PAGE_BYTES
+            room -= size
+            if pages > PIPE_PAGES and count:
+                return count
+        return len(results)
 
 
-def deliver(config: Config, results: Sequence[tuple[CheckResult, float | None]]) -> None:
-    """Send `results` over one connection, each late one with its time in its text.
-
-    What `send_check_results` raises passes through.
-    """
-    send_check_results(config.monitor, [_dated_if_late(*result) for result in results])
+def _batch_size(noted: str) -> int:
+    size = int(noted) if noted.isascii() and noted.isdigit() and len(noted) < 5 else FIRST_BATCH
+    return min(max(size, 1), MAX_BATCH)
 
 
-def _dated_if_late(result: CheckResult, at_s: float | None) -> CheckResult:
-    return result if at_s is None or abs(time.time() - at_s) <= LATE_AFTER_S else result.dated(at_s)
+def _dated_if_late(parcel: Parcel) -> CheckResult:
+    is_late = not parcel.tells_time and abs(time.time() - parcel.at_s) > LATE_AFTER_S
+    return parcel.result.dated(parcel.at_s) if is_late else parcel.result
+
+
+def open_transport(target: Server, memory: dict[str, str]) -> NscaTransport:
+    """Return a context that delivers to `target`: see the contract in `transports/__init__.py`."""
+    return NscaTransport(target, memory)

@@ -64,8 +64,8 @@ def one_line(text):
     return text
 
 
-@pytest.mark.parametrize("state", ["CRIT", "4", "-1", "", "2.0", " 2", "critical!", "UP"])
-def test_a_state_that_is_none_is_refused_and_nothing_is_enqueued(run, command, spool_dir, state):
+@pytest.mark.parametrize("state", ["CRIT", "", "2.5", "critical!", "UP", "9" * 19])
+def test_unknown_state_is_an_error_and_not_enqueued(run, command, spool_dir, state):
     done = run(*command, "firestorm", "TCP Wrappers", state, "text")
     assert done.returncode == 65
     assert f"state '{state}' of a service is not one of 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN" in one_line(done.stderr)
@@ -93,13 +93,15 @@ def test_a_state_of_a_service_is_none_of_a_host(run, command, state):
         ("h\udcff", "s", "bytes that are not UTF-8"),
     ],
 )
-def test_a_name_that_does_not_fit_is_refused(run, command, host_name, service_description, message):
+def test_a_name_that_does_not_fit_is_an_error(run, command, host_name, service_description, message):
     done = run(*command, host_name, service_description, "2", "text")
     assert done.returncode == 65
     assert message in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "more"), ("h", "", "2", "o")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "a=1", "more"), ("h", "", "2", "o")]
+)
 def test_a_wrong_number_of_arguments_is_a_usage_error(run, command, arguments):
     done = run(*command, *arguments)
     assert done.returncode == 64
@@ -124,10 +126,30 @@ def test_an_unknown_option_is_a_usage_error(run):
         ("--flag", "--flag"),
     ],
 )
-def test_output_is_cleaned_and_never_refused(run, command, write_config, spool_dir, waiting, output, arrives):
+def test_output_is_cleaned_and_never_an_error(run, command, write_config, spool_dir, waiting, output, arrives):
     write_config(server="127.0.0.1:1")
     assert run(*command, "h", "s", "2", output).returncode == 75
     assert waiting()[0]["plugin_output"] == arrives
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arrives"),
+    [
+        (("127", "sh: 1: check_disk: not found"), (3, "(return code 127) sh: 1: check_disk: not found")),
+        (("-1", "text"), (3, "(return code -1) text")),
+        (("02", "text"), (2, "text")),
+        (("2.0", ""), (2, "")),
+        (("0", "text", "a=1;2 b=3"), (0, "text|a=1;2 b=3")),
+        (("255", "text", "a=1"), (3, "(return code 255) text|a=1")),
+        (("0", "text", ""), (0, "text")),
+    ],
+)
+def test_service_state_may_be_any_number(run, command, write_config, spool_dir, waiting, arguments, arrives):
+    write_config(server="127.0.0.1:1")
+    assert run(*command, "h", "s", *arguments).returncode == 75
+    (row,) = waiting()
+    assert (row["host_name"], row["service_description"]) == ("h", "s")
+    assert (row["return_code"], row["plugin_output"]) == arrives
 
 
 @pytest.mark.parametrize(
@@ -140,7 +162,7 @@ def test_a_text_that_looks_like_an_option_is_a_text(run, command, write_config, 
 
 
 @pytest.mark.parametrize("client", ["--help", "-h", "--config=/nowhere", "--version"])
-def test_a_client_that_looks_like_an_option_is_a_client(run, write_config, spool_dir, waiting, client):
+def test_client_that_looks_like_an_option_is_a_client(run, write_config, spool_dir, waiting, client):
     write_config(server="127.0.0.1:1")
     assert run("tcpwrap-alert", "deny", "sshd", client).returncode == 75
     assert waiting()[0]["plugin_output"] == f"Denied sshd-{client}"
@@ -165,7 +187,7 @@ def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_p
         ("port=0", "port 0 is not between 1 and 65535"),
     ],
 )
-def test_a_wrong_line_of_the_configuration_keeps_the_result(run, command, write_config, waiting, line, message):
+def test_wrong_configuration_line_keeps_the_result(run, command, write_config, waiting, line, message):
     path = write_config(server="127.0.0.1:1")
     path.write_text(path.read_text() + f"# a comment\n{line}\n")
     done = run(*command, *DENIAL)
@@ -183,7 +205,7 @@ def test_an_unreadable_configuration_keeps_the_result(run, command, tmp_path, wa
     assert len(waiting()) == 1
 
 
-def test_a_configuration_without_a_monitor_keeps_the_result(run, command, write_config, waiting):
+def test_configuration_without_monitor_keeps_result(run, command, write_config, waiting):
     write_config(password="s3cret", encryption_method=14)
     done = run(*command, *DENIAL)
     assert done.returncode == 78
@@ -236,16 +258,16 @@ def init_packet_and_silence(connection):
 @pytest.mark.parametrize(
     ("behave", "message"),
     [
-        (silent, "connected, but no init packet within 1 s; the daemon hangs, or does not speak NSCA"),
-        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
+        (silent, "connected, but no init packet within 1 s; the server hangs, or does not speak NSCA"),
+        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
         (half_an_init_packet_and_close, "closed after 66 of the 132 bytes of an init packet"),
         (close_at_once, "closed after 0 of the 132 bytes of an init packet"),
-        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
-        (endless, "sent more than an init packet; is this an NSCA daemon?"),
-        (init_packet_and_silence, "no verdict within 1 s; it may or may not have taken the packets"),
+        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
+        (endless, "sent more than an init packet; is this an NSCA server?"),
+        (init_packet_and_silence, "no outcome within 1 s; it may or may not have taken the packets"),
     ],
 )
-def test_a_server_that_is_no_nsca_daemon_keeps_the_result(run, command, write_config, waiting, server, behave, message):
+def test_server_that_is_not_nsca_keeps_the_result(run, command, write_config, waiting, server, behave, message):
     address = server(behave)
     write_config(server=address, timeout=1)
     started = time.monotonic()
@@ -259,12 +281,12 @@ def test_a_server_that_is_no_nsca_daemon_keeps_the_result(run, command, write_co
 
 
 @pytest.mark.parametrize("arguments", [(), ("203.0.113.7",)])
-def test_the_drop_without_its_arguments_is_a_usage_error_and_shows_nothing(run, arguments):
+def test_drop_without_arguments_is_silent_usage_error(run, arguments):
     done = run("handle_tcp_wrapper", *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (64, "", "")
 
 
-def test_the_drop_of_hostile_arguments_is_one_harmless_line(run, spool_dir, write_config, waiting):
+def test_drop_of_hostile_arguments_is_a_harmless_line(run, spool_dir, write_config, waiting):
     write_config(server="127.0.0.1:1", timeout=1)
     (spool_dir / "leader").touch()
     hostile = ["-rf.example", "$(id)`id`;|<>&'\"%s%n\\", "a\nend\nb", "x" * 4096, "\udcff\udcfe", "", "end"]
@@ -282,7 +304,7 @@ def test_the_drop_of_hostile_arguments_is_one_harmless_line(run, spool_dir, writ
     ]
 
 
-def test_a_configuration_that_others_may_write_keeps_the_result(run, command, write_config, waiting):
+def test_world_writable_configuration_keeps_the_result(run, command, write_config, waiting):
     path = write_config(server="127.0.0.1:1")
     path.chmod(0o602)
     refused = run(*command, *DENIAL)
@@ -292,7 +314,7 @@ def test_a_configuration_that_others_may_write_keeps_the_result(run, command, wr
 
 
 @pytest.mark.parametrize("arguments", [("tcpwrap-alert", "queue"), ("submit_check_result", *DENIAL)])
-def test_a_configuration_that_others_may_read_is_warned_about(run, write_config, arguments):
+def test_world_readable_configuration_is_warned_of(run, write_config, arguments):
     path = write_config(server="127.0.0.1:1", password="s3cret")
     path.chmod(0o644)
     warning = run(*arguments).stderr.splitlines()[0]
@@ -309,7 +331,7 @@ def test_a_stderr_that_nobody_can_read_costs_no_alert(command, write_config, spo
     assert len(os.listdir(spool_dir / "new")) == 1
 
 
-def test_a_command_line_without_a_command_shows_what_there_is(run):
+def test_no_command_shows_the_commands(run):
     done = run("tcpwrap-alert")
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^  replay +Deliver all that waits", done.stdout, re.MULTILINE)

@@ -45,7 +45,7 @@ def test_the_example_is_right(check, run):
     assert done.stdout.count("\n") == 1
 
 
-def test_what_the_example_says_of_its_other_rules_is_so(check, peer):
+def test_what_the_example_says_of_other_rules_is_true(check, peer):
     for name in ("rpcbind", "sshd", "vsftpd", "nrpe"):
         peer(name)
     text = EXAMPLE.read_text().replace("/opt/tcpwrap-alert/bin/handle_tcp_wrapper", "HOOK")
@@ -214,7 +214,7 @@ def test_a_hook_that_is_not_executable_is_named(check, hook):
     assert check("ALL: ALL: spawn (HOOK %h %d) &\n") == [f"1: {hook} is no program (chmod +x): no alert"]
 
 
-def test_what_stands_in_a_file_cannot_reach_the_terminal(check):
+def test_file_content_cannot_control_the_terminal(check):
     assert check("\x1b(31m;é: ALL: spawn (HOOK %h %d) &\n") == [
         "1: no daemon asks this rule as '?(31m;é': "
         "no program, no service of inetd or xinetd and none of stunnel is called ?(31m;é"

@@ -70,7 +70,7 @@ def test_a_delivered_service_check_says_nothing(run, monitor, received, command,
 
 
 @pytest.mark.parametrize("kind", ["link to itself", "below a file"])
-def test_p8_a_spool_that_cannot_even_be_looked_at_costs_no_result(run, monitor, received, monkeypatch, tmp_path, kind):
+def test_p8_unsearchable_spool_costs_no_result(run, monitor, received, monkeypatch, tmp_path, kind):
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "file").touch()
     path = tmp_path / "loop" if kind == "link to itself" else tmp_path / "file" / "spool"
@@ -124,10 +124,10 @@ def test_queue_of_nothing(run, spool_dir, write_config):
     assert json.loads(run("tcpwrap-alert", "queue", "--json").stdout) == []
 
 
-def test_queue_shows_a_reason_without_its_control_characters(run, spool_dir, write_config):
+def test_queue_shows_reason_without_control_characters(run, spool_dir, write_config):
     write_config(server="127.0.0.1:1")
     run("tcpwrap-alert", "deny", "sshd", "h")
-    (spool_dir / "last_error").write_bytes(b"\x1b[31mred\n0\n")
+    (spool_dir / "state").write_bytes(b"failed_at=2e9\nreason=\x1b[31mred\n")
     assert run("tcpwrap-alert", "queue").stdout.splitlines()[0] == "?[31mred"
 
 
@@ -160,9 +160,7 @@ def test_queue_into_a_closed_pipe_is_no_bug(run, spool_dir, write_config):
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_replay_of_much_shows_a_progress_bar_on_a_terminal_and_nothing_elsewhere(
-    monitor, received, spool_dir, tmp_path
-):
+def test_replay_shows_progress_only_on_a_terminal(monitor, received, spool_dir, tmp_path):
     with open(tmp_path / "send_nsca.cfg", "a") as file:
         file.write("fold=no\n")
     for terminal in (True, False):
@@ -185,7 +183,7 @@ def test_replay_of_much_shows_a_progress_bar_on_a_terminal_and_nothing_elsewhere
     assert len(received) == 1200
 
 
-def test_listen_prints_each_result_as_nagios_would_read_it(run, listen, write_config):
+def test_listen_prints_results_as_nagios_reads_them(run, listen, write_config):
     process, port = listen()
     write_config(server=f"127.0.0.1:{port}", encryption_method=14, password=PASSWORD)
     run("submit_check_result", "firestorm", "TCP Wrappers", "2", "Denied sshd-203.0.113.7")
@@ -195,7 +193,7 @@ def test_listen_prints_each_result_as_nagios_would_read_it(run, listen, write_co
     assert re.fullmatch(r"\[\d+\] PROCESS_HOST_CHECK_RESULT;firestorm;1;gone\n", process.stdout.readline())
 
 
-def test_listen_says_what_it_refuses(run, listen, write_config):
+def test_listen_says_what_it_rejects(run, listen, write_config):
     process, port = listen()
     write_config(server=f"127.0.0.1:{port}", encryption_method=14, password="wrong")
     assert run("submit_check_result", "h", "s", "2", "text").returncode == 77
@@ -214,7 +212,7 @@ def test_replay_of_nothing_needs_no_configuration(run, spool_dir):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_a_text_that_the_terminal_cannot_show_is_no_error(run, spool_dir, write_config):
+def test_text_the_terminal_cannot_show_is_no_error(run, spool_dir, write_config):
     write_config(server="127.0.0.1:1")
     run("submit_check_result", "h", "s", "2", "Größe ✓")
     done = run("tcpwrap-alert", "queue", env={**os.environ, "PYTHONIOENCODING": "latin-1"}, encoding="latin-1")

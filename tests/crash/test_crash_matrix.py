@@ -77,7 +77,7 @@ def tell(request):
 
 @pytest.mark.timeout(7200 if IS_FULL else 300)
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_whatever_fails_nothing_is_lost_and_the_next_replay_finishes_the_job(pool, tell, scenario):
+def test_any_fault_loses_nothing_and_replay_finishes(pool, tell, scenario):
     calls = pool.submit(record, scenario).result()
     faults = (every_fault if IS_FULL else some_faults)(calls)
     jobs = [Job(f"{scenario}-{number}", scenario, *fault) for number, fault in enumerate(faults)]

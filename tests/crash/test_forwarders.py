@@ -18,8 +18,7 @@ from peers.nsca_daemon import wait_for
 from support import namespaces
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.entries import denial_entry
-from tcpwrap_alert.spool.queue_file import encode_entry
+from tcpwrap_alert.spool.queue_file import encode_queue_file
 
 pytestmark = pytest.mark.alone
 
@@ -53,7 +52,7 @@ def received(monitor):
 
 def put(spool_dir, clients):
     for client in clients:
-        (spool_dir / "new" / client).write_bytes(encode_entry(denial_entry(Denial("sshd", client))))
+        (spool_dir / "new" / client).write_bytes(encode_queue_file(Denial("sshd", client)))
 
 
 def is_done(spool_dir):
@@ -61,7 +60,7 @@ def is_done(spool_dir):
 
 
 @pytest.mark.parametrize("is_dropped", [True, False], ids=["leader", "no leader"])
-def test_two_forwarders_that_start_at_once_deliver_everything_once(received, spool_dir, is_dropped):
+def test_two_forwarders_at_once_deliver_all_once(received, spool_dir, is_dropped):
     """`leader` as a drop makes it, or none, as after an end that let go of it."""
     fired = []
     for number in range(ROUNDS):
@@ -104,7 +103,7 @@ def let_go_on(strace):
 
 
 @pytest.mark.parametrize("call", ["connect", "shutdown"] if IS_FULL else ["shutdown"])
-def test_a_forwarder_that_is_stopped_as_it_sends_costs_nothing(run, received, spool_dir, stop_forwarder, call):
+def test_forwarder_stopped_as_it_sends_loses_nothing(run, received, spool_dir, stop_forwarder, call):
     """It keeps the lock: drops leave their files, replays say that they wait, and when it goes on it finds it all."""
     fired = [f"203.0.113.{number}" for number in range(3)]
     put(spool_dir, fired)
@@ -124,7 +123,7 @@ def test_a_forwarder_that_is_stopped_as_it_sends_costs_nothing(run, received, sp
     assert max(received().values()) <= 2  # what it had sent before, when nobody told the verdict in time
 
 
-def test_a_forwarder_that_is_stopped_as_it_starts_is_replaced(run, received, spool_dir, stop_forwarder):
+def test_forwarder_stopped_as_it_starts_is_replaced(run, received, spool_dir, stop_forwarder):
     fired = [f"203.0.113.{number}" for number in range(3)]
     put(spool_dir, fired)
     (spool_dir / "leader").touch()
@@ -140,7 +139,7 @@ def test_a_forwarder_that_is_stopped_as_it_starts_is_replaced(run, received, spo
     assert received() == Counter(fired + late)
 
 
-def test_numbers_of_processes_that_come_again_mix_nothing_up(run, peer, received, spool_dir):
+def test_reused_process_ids_mix_nothing_up(run, peer, received, spool_dir):
     """Each drop is number 1 of a namespace, which ends with it and takes its forwarder along."""
     in_namespace = (peer("unshare"), "--pid", "--fork")
     clients = ["203.0.113.1", "203.0.113.2", "203.0.113.3"]
@@ -158,7 +157,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up(run, monitor, received, spoo
     """All that the spool holds is from tomorrow."""
     put(spool_dir, ["203.0.113.1", "203.0.113.2"])
     (spool_dir / "leader").touch()
-    (spool_dir / "last_error").write_text("connection refused\n0\n")
+    (spool_dir / "state").write_text(f"failed_at={time.time() + DAY_S}\nreason=connection refused\n")
     for path in (*spool_dir.iterdir(), *(spool_dir / "new").iterdir()):
         os.utime(path, (time.time() + DAY_S, time.time() + DAY_S))
     if not is_up:

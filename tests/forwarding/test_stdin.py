@@ -49,7 +49,7 @@ def sending(daemon, monkeypatch):
     assert faults == []
 
 
-def test_a_connection_is_not_held_while_the_input_is_silent(daemon, sending):
+def test_silent_input_does_not_hold_the_connection(daemon, sending):
     connection, pipe = sending
     os.write(pipe, RECORD)
     assert len(daemon.connection(0).packets) == 1  # and closed
@@ -59,7 +59,7 @@ def test_a_connection_is_not_held_while_the_input_is_silent(daemon, sending):
     wait_for(lambda: connection.delivered == 3, "no verdict")
 
 
-def test_a_record_that_never_ends_does_not_hold_it_either(daemon, sending):
+def test_endless_record_does_not_hold_the_connection(daemon, sending):
     _, pipe = sending
     os.write(pipe, RECORD + b"h\ts\t0\t")
     wait_for(lambda: daemon.connections, "not sent")

@@ -10,16 +10,33 @@ from fuzz.hostile import NOBODY, TEXTS, call, examples, fresh_place, monitored_p
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.queue_file import decode_queue_file
 
 NAMES = st.sampled_from(["firestorm", "TCP Wrappers", "größer.example"])
-STATES = st.sampled_from(["0", "1", "2", "OK", "down"])
-RESULTS = st.builds(lambda *fields: list(fields), NAMES | TEXTS, NAMES | TEXTS, STATES | TEXTS, TEXTS) | st.builds(
-    lambda *fields: list(fields), NAMES | TEXTS, STATES | TEXTS, TEXTS
-)
+STATES = st.sampled_from(["0", "1", "2", "OK", "down", "127", "-1", "02"])
+SERVICE = (NAMES | TEXTS, NAMES | TEXTS, STATES | TEXTS, TEXTS)
+HOST = (NAMES | TEXTS, STATES | TEXTS, TEXTS)
+RESULTS = st.one_of(st.builds(lambda *fields: list(fields), *fields) for fields in (SERVICE, (*SERVICE, TEXTS), HOST))
 ANY = st.lists(TEXTS, max_size=6)
 SEND_OPTIONS = st.sampled_from(
-    ["-H", "-p", "-to", "-d", "-ds", "-c", "--quiet", "--spool", "-x", "--", "0x17", "0x0", "1", "nan", NOBODY]
+    [
+        "-H",
+        "-p",
+        "-to",
+        "-d",
+        "-ds",
+        "-c",
+        "--quiet",
+        "--spool",
+        "--single-result",
+        "-x",
+        "--",
+        "0x17",
+        "0x0",
+        "1",
+        "nan",
+        NOBODY,
+    ]
 )
 COMMANDS = {
     "submit_check_result": ["submit_check_result"],
@@ -31,7 +48,7 @@ COMMANDS = {
 @pytest.mark.parametrize("command", COMMANDS)
 @given(arguments=RESULTS | st.lists(TEXTS, min_size=2, max_size=2) | ANY, is_up=st.booleans(), separator=st.booleans())
 @examples(100)
-def test_any_arguments_are_delivered_or_kept_or_refused(command, arguments, is_up, separator):
+def test_any_arguments_are_delivered_kept_or_an_error(command, arguments, is_up, separator):
     separators = ["--"] * (separator and command != "submit_check_result")
     with monitored_place() as (place, packets):
         if not is_up:
@@ -48,7 +65,7 @@ def test_any_arguments_are_delivered_or_kept_or_refused(command, arguments, is_u
     assert (len(packets), waiting) == accepted[done.status]
     is_literal = command == "submit_check_result" or separators or not "".join(arguments[:1]).startswith("-")
     if done.status == 0 and command != "deny" and is_literal:
-        host, service = (arguments[0], arguments[1]) if len(arguments) == 4 else (arguments[0], "")
+        host, service = (arguments[0], arguments[1]) if len(arguments) > 3 else (arguments[0], "")
         assert (packets[0].host_name, packets[0].service_description) == (host, service)
 
 
@@ -69,20 +86,20 @@ def drop(arguments):
 
 @given(arguments=st.lists(TEXTS, min_size=2, max_size=5))
 @examples(60)
-def test_any_arguments_of_a_drop_are_in_the_spool_as_they_were_and_nothing_is_printed(arguments):
+def test_drop_keeps_any_arguments_and_prints_nothing(arguments):
     with fresh_place() as place:
         (place.spool / "leader").touch()
         done = drop(arguments)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         (name,) = place.waiting()
-        entry = Spool(str(place.spool)).maybe_read(os.fsdecode(name))
+        written = decode_queue_file((place.new / os.fsdecode(name)).read_bytes())
         names = ("client", "daemon", "address", "user")
-        assert (entry.kind, entry.fields) == ("denial", dict(zip(names, [*arguments, "", ""])))
+        assert written == ("denial", dict(zip(names, [*arguments, "", ""])))
 
 
 @given(arguments=st.lists(TEXTS, max_size=1))
 @examples(3)
-def test_too_few_arguments_of_a_drop_are_told_to_nobody_but_syslog(arguments):
+def test_drop_with_too_few_arguments_tells_syslog_only(arguments):
     with fresh_place() as place:
         done = drop(arguments)
         assert (done.returncode, done.stdout, done.stderr) == (64, b"", b"")

@@ -51,7 +51,7 @@ def daemon(start_nsca):
     sent=st.lists(HOSTILE, min_size=10, max_size=20),
 )
 @examples(2, shrink=False)
-def test_what_reaches_the_command_file_is_one_command_each(daemon, dropped, denied, submitted, sent):
+def test_each_result_is_one_command_in_the_file(daemon, dropped, denied, submitted, sent):
     before = len(daemon.command_file.read_bytes())
     with fresh_place() as place:
         place.write_config(b"")  # no server: all is kept, and goes with one connection

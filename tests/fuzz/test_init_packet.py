@@ -38,7 +38,7 @@ SENT = st.one_of(
     then=st.sampled_from([closes, resets, reads_on, reads_on, holds]),
 )
 @examples(40, shrink=False)
-def test_any_bytes_from_a_server_are_a_verdict_or_a_delivery_error_in_time(data, cuts, then):
+def test_any_server_bytes_have_an_outcome_in_time(data, cuts, then):
     def behave(connection):
         start = 0
         for end in [*sorted(cuts), len(data)]:

@@ -133,7 +133,7 @@ def waiting():
 
 
 @pytest.mark.parametrize(("daemon", "rule", "client"), CASES, ids=shown)
-def test_a_denied_connection_is_one_alert_and_nothing_else(start, connect, machine, record, daemon, rule, client):
+def test_denied_connection_is_one_alert_and_no_more(start, connect, machine, record, daemon, rule, client):
     is_root = daemon.runs_hook_as.startswith("root:")
     if not is_root:
         let_enqueue(daemon.runs_hook_as.partition(":")[0])
@@ -176,7 +176,7 @@ def processes_left(running, client):
 
 
 @by_name
-def test_a_plain_refusal_is_what_the_daemon_says_itself_and_no_alert(start, connect, machine, record, daemon):
+def test_plain_denial_is_daemons_answer_and_no_alert(start, connect, machine, record, daemon):
     running = start(daemon, PLAIN)
     denied = connect(daemon)
     if daemon.lets_go:
@@ -207,9 +207,7 @@ def stranger(isolated):
     ("allowed", "shown_as"),
     [(".friends.example", "stranger.example"), ("[2001:db8::1]", "stranger.example"), ("[2001:db8::1]/128", DENIED)],
 )
-def test_a_rule_before_it_that_needs_the_name_makes_the_name_the_client(
-    stranger, start, connect, machine, allowed, shown_as
-):
+def test_earlier_rule_by_name_names_the_client(stranger, start, connect, machine, allowed, shown_as):
     start(NAMED["xinetd"], RULES[SPAWN], allow=f"ALL: {allowed}\n")
     connect(NAMED["xinetd"])
     assert machine.wait_for_results(1) == [f"firestorm;TCP Wrappers;2;Denied cat-{shown_as}"]
@@ -234,7 +232,7 @@ def test_what_a_rule_gets(start, connect, machine, record, daemon, client):
     assert user == daemon.runs_hook_as
 
 
-def test_without_its_commands_a_user_cannot_enqueue_and_syslog_has_the_text(start, connect, machine):
+def test_user_who_cannot_enqueue_writes_to_syslog(start, connect, machine):
     """What README says of a daemon that does not run as root."""
     start(NAMED["rpcbind"], RULES[SPAWN])
     logged = len(namespaces.log)
@@ -244,7 +242,7 @@ def test_without_its_commands_a_user_cannot_enqueue_and_syslog_has_the_text(star
     assert machine.results() == waiting() == []
 
 
-def test_what_another_user_enqueued_leaves_with_the_next_forwarder(start, connect, machine):
+def test_next_forwarder_sends_another_users_denial(start, connect, machine):
     let_enqueue("_rpc")
     start(NAMED["rpcbind"], RULES[SPAWN])
     connect(NAMED["rpcbind"])
@@ -273,7 +271,7 @@ def test_a_denied_call_ends_a_twisted_rpcbind(start, connect, machine):
     assert machine.results() == waiting() == []
 
 
-def test_a_denied_client_ends_a_twisted_stunnel_for_all(start, connect, is_served, machine):
+def test_denied_client_ends_a_twisted_stunnel_for_all(start, connect, is_served, machine):
     """It takes the process that is asked first about every client, and allowed ones are reset from then on."""
     stunnel = NAMED["stunnel4"]
     start(stunnel, RULES[TWIST], allow=f"ALL: {ALLOWED}\n")
@@ -283,7 +281,7 @@ def test_a_denied_client_ends_a_twisted_stunnel_for_all(start, connect, is_serve
 
 
 @pytest.mark.parametrize("name", [daemon.name for daemon in DAEMONS if daemon.is_resident])
-def test_twist_is_no_alert_in_a_process_that_has_asked_before(start, connect, is_served, machine, name):
+def test_twist_in_process_that_asked_before_is_silent(start, connect, is_served, machine, name):
     """So even where such a daemon survives, the rule is of no use."""
     start(NAMED[name], RULES[TWIST], allow=f"ALL: {ALLOWED}\n")
     logged = len(namespaces.log)
@@ -295,7 +293,7 @@ def test_twist_is_no_alert_in_a_process_that_has_asked_before(start, connect, is
 
 
 @pytest.mark.parametrize("daemon", [NAMED["sshd"], NAMED["rpcbind"]], ids=shown)
-def test_the_rules_of_the_document_let_a_client_go_at_once_where_that_is_safe(start, connect, machine, daemon):
+def test_rules_of_the_document_let_clients_go_at_once(start, connect, machine, daemon):
     (rules,) = re.findall(r"^```text\n([^`]*twist /bin/true\n[^`]*)```$", DOCUMENT.read_text(), re.MULTILINE)
     let_enqueue("_rpc")
     running = start(daemon, rules)
@@ -310,7 +308,7 @@ def test_the_rules_of_the_document_let_a_client_go_at_once_where_that_is_safe(st
 @pytest.mark.parametrize(
     "rules", [RULES[CLASSIC], f"ALL: root@ALL\n{RULES[SPAWN]}", RULES[SPAWN].replace("%h %d", "%h %d %a %u")]
 )
-def test_what_asks_for_the_user_stalls_while_the_ident_port_of_the_client_is_silent(start, connect, machine, rules):
+def test_rule_that_asks_for_the_user_waits_for_ident(start, connect, machine, rules):
     start(NAMED["xinetd"], rules)
     with socket.create_server((DENIED, 113)):
         denied = connect(NAMED["xinetd"])
@@ -318,7 +316,7 @@ def test_what_asks_for_the_user_stalls_while_the_ident_port_of_the_client_is_sil
         assert denied.seconds() > 10
 
 
-def test_what_such_a_user_forges_is_not_sent_and_holds_up_nothing(machine, run):
+def test_forged_result_is_not_sent_and_holds_nothing(machine, run):
     """Neither the forwarder that the next denial starts nor cron's replay: both leave again."""
     let_enqueue("_rpc")
     forged = Path(SPOOL, "new", "forged")

@@ -14,6 +14,7 @@ import pytest
 from peers.inetd import start_inetd
 from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
+from support.spools import reason_of
 
 pytestmark = pytest.mark.alone
 
@@ -58,7 +59,7 @@ TWIST = "ALL: ALL: twist (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &\n"
 
 
 @pytest.mark.parametrize("rules", [CLASSIC, TWIST, EXAMPLE.read_text()], ids=["classic", "twist", "example"])
-def test_a_denied_connection_is_one_alert_and_the_client_sees_nothing(hosts_deny, installed, inetd, rules):
+def test_denied_connection_is_alert_unseen_by_client(hosts_deny, installed, inetd, rules):
     hosts_deny(rules)
     received, _ = denied_client()
     assert received == b""
@@ -76,7 +77,7 @@ def test_an_allowed_connection_is_no_alert(hosts_deny, installed, inetd):
     assert os.listdir("/var/spool/tcpwrap-alert/new") == []
 
 
-def test_a_twisted_client_is_let_go_at_once_even_if_the_monitor_hangs(hosts_deny, installed, inetd):
+def test_hanging_monitor_does_not_hold_twisted_client(hosts_deny, installed, inetd):
     """P7: the forwarder works on, without the client's socket."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         namespaces.bind_over(
@@ -92,7 +93,7 @@ def test_a_twisted_client_is_let_go_at_once_even_if_the_monitor_hangs(hosts_deny
     assert installed.results() == ["firestorm;TCP Wrappers;2;Denied cat-127.0.0.1"]
 
 
-def test_a_spawn_without_ampersand_does_not_hold_the_daemon_either(hosts_deny, installed, inetd):
+def test_spawn_without_ampersand_holds_no_daemon(hosts_deny, installed, inetd):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         namespaces.bind_over(
             "/etc/send_nsca.cfg", f"server=127.0.0.1:{mute.getsockname()[1]}\ntimeout=3\nhost_name=firestorm\n"
@@ -114,7 +115,7 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
         os.chown(path, 65534, 65534)
     hosts_deny(EXAMPLE.read_text())
     denied_client()
-    wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/last_error"), "no attempt was made")
+    wait_for(lambda: reason_of("/var/spool/tcpwrap-alert"), "no attempt was made")
     (pid,) = namespaces.processes("tcpwrap-alert forward")
     status = Path(f"/proc/{pid}/status").read_text()
     descriptors = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
@@ -127,7 +128,7 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
         os.unlink(path)
 
 
-def test_a_daemon_of_another_user_enqueues_by_its_group_and_replay_delivers(hosts_deny, installed, peer, tmp_path):
+def test_daemon_of_another_user_enqueues_by_its_group(hosts_deny, installed, peer, tmp_path):
     """P10: as README installs it: the group may add to new/, and no more."""
     for path, mode in (("/var/spool/tcpwrap-alert", 0o710), ("/var/spool/tcpwrap-alert/new", 0o1730)):
         os.chown(path, 1, 65534)

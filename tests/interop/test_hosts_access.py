@@ -147,7 +147,7 @@ OPTION_VALUES = [(name, value) for name in (*OPTIONS, "mail", "") for value in V
 
 
 @pytest.mark.parametrize(("name", "value"), OPTION_VALUES + [("severity", value) for value in SEVERITIES])
-def test_an_option_is_carried_out_or_refused_as_we_say(wrap, name, value):
+def test_an_option_is_carried_out_or_wrong_as_we_say(wrap, name, value):
     if name in ("banners", "group", "user", "twist", "aclexec", "setenv") and value:
         return  # whether there is such a thing is not for us to say; a twist needs a connection
     wrap.write(b"", f"ALL: ALL: {name} {value}: spawn HOOK %h %d\n".encode())
@@ -228,7 +228,7 @@ RIGHT = st.just(b"ALL : ALL : spawn (HOOK %h %d) &\n")
 
 @given(FILES, st.builds(bytes.__add__, FILES, RIGHT) | FILES)
 @settings(max_examples=300, deadline=None)
-def test_where_we_find_nothing_every_denial_is_one_alert_and_nothing_else_is(wrap, allow, deny):
+def test_rules_without_findings_alert_on_denials_only(wrap, allow, deny):
     wrap.write(allow, deny)
     if check_rules(str(wrap.hosts_allow), str(wrap.hosts_deny)):
         return

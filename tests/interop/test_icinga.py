@@ -68,7 +68,7 @@ def wait_for_output(icinga, start):
     wait_for(lambda: icinga.result().get("output", "").startswith(start), f"{start} does not come")
 
 
-def test_the_example_is_right_beside_what_debian_configures(make_icinga):
+def test_example_is_right_beside_debians_configuration(make_icinga):
     said = make_icinga().verify()
     assert re.findall("warning|critical", said) == []
     assert "Instantiated 2 Hosts." in said
@@ -84,7 +84,7 @@ def test_the_notifications_account_for_every_denial(icinga, count, clients):
     assert (service["state"], service["state_type"]) == (2, 1)
 
 
-def test_after_an_all_clear_the_next_denial_is_notified(by_nsca, run):
+def test_next_denial_after_an_all_clear_is_notified(by_nsca, run):
     deny(1, 1)
     wait_for_output(by_nsca, "Denied sshd-203.0.113.0")
     assert run("submit_check_result", "firestorm", "TCP Wrappers", "OK", "looked into it").returncode == 0
@@ -96,7 +96,7 @@ def test_after_an_all_clear_the_next_denial_is_notified(by_nsca, run):
     assert by_nsca.notified("RECOVERY", "OK") == ["looked into it"]
 
 
-def test_what_is_denied_while_icinga_is_down_is_refused_and_waits(by_nsca, run):
+def test_result_waits_while_icinga_is_down(by_nsca, run):
     """The pipe stays; only with aggregate_writes=1 nsca looks at it before it accepts."""
     by_nsca.halt()
     assert COMMAND_FILE.is_fifo()
@@ -106,7 +106,7 @@ def test_what_is_denied_while_icinga_is_down_is_refused_and_waits(by_nsca, run):
     wait_for(lambda: is_notified(by_nsca, ["Denied sshd-203.0.113.7"]), "not notified")
 
 
-def test_utf_8_long_output_and_performance_data_are_in_the_api(icinga, run):
+def test_utf_8_long_output_and_perfdata_are_in_api(icinga, run):
     output = "Größe 😀 3 % | größe=3%;80;90\nzweite Zeile; noch sie\ndritte Zeile"
     assert run("submit_check_result", "firestorm", "TCP Wrappers", "1", output).returncode == 0
     wait_for_output(icinga, "Größe")
@@ -150,7 +150,7 @@ def test_a_denial_of_before_has_its_own_time(by_command_file, run, spool_dir):
     assert by_command_file.result()["execution_end"] == denied_at
 
 
-def test_a_denial_of_before_counts_after_the_service_was_found_quiet(make_icinga, write_config, run, spool_dir):
+def test_late_denial_counts_after_a_quiet_service(make_icinga, write_config, run, spool_dir):
     """Icinga 2 takes nothing that is older than its last result; being quiet must not make it deaf."""
     icinga = make_icinga(quiet="1s")
     write_config(server=COMMAND_FILE, host_name="firestorm")

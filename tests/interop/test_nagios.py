@@ -71,7 +71,7 @@ def test_the_notifications_account_for_every_denial(nagios, count, clients):
     assert (service["current_state"], service["state_type"]) == ("2", "1")
 
 
-def test_utf_8_long_output_and_performance_data_are_in_the_status(nagios, run):
+def test_utf_8_long_output_and_perfdata_are_in_status(nagios, run):
     output = "Größe 😀 \\ 3 % | größe=3%;80;90\nzweite Zeile\ndritte \\n Zeile | mehr=1"
     assert run("submit_check_result", "firestorm", "TCP Wrappers", "1", output).returncode == 0
     wait_for(lambda: nagios.service()["current_state"] == "1", "not in status.dat")
@@ -141,6 +141,6 @@ def test_on_the_monitor_itself_nagios_owns_the_spool(owned_by_nagios, run):
     wait_for(lambda: "Denied sshd-203.0.113.7" in notified(owned_by_nagios)[-1], "not notified")
 
 
-def test_nothing_of_ours_is_left_in_the_directory_of_the_pipe(by_command_file, run):
+def test_directory_of_the_pipe_has_nothing_of_ours(by_command_file, run):
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 0
     assert sorted(path.name for path in (ROOT / "rw").iterdir()) == ["nagios.cmd", "nagios.qh"]

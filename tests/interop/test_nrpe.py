@@ -16,7 +16,6 @@ from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.entries import denial_entry
 from tcpwrap_alert.spool.spool import Spool
 
 ROOT = Path(__file__).parents[2]
@@ -134,9 +133,7 @@ def test_the_monitor_sees_the_state_of_the_spool(start, check, age_s, state):
     if age_s is None:
         assert check() == (0, EMPTY)
         return
-    entry = denial_entry(Denial("sshd", "203.0.113.7"))
-    entry.enqueued_at_ns = time.time_ns() - age_s * 10**9
-    Spool(str(SPOOL)).enqueue(entry)
+    Spool(str(SPOOL)).enqueue(Denial("sshd", "203.0.113.7"), time.time_ns() - age_s * 10**9)
     status, text = check()
     assert status == state
     word = ("OK", "WARNING", "CRITICAL")[state]
@@ -153,7 +150,7 @@ def test_a_spool_that_is_somebody_elses_is_unknown(start, check):
     assert check() == (3, f"SPOOL UNKNOWN - {SPOOL}/new: {reason}\n")
 
 
-def test_a_spool_that_everybody_may_write_to_is_unknown(start, check):
+def test_world_writable_spool_is_unknown(start, check):
     start()
     os.chmod(SPOOL / "new", 0o1733)
     status, text = check()
@@ -209,7 +206,7 @@ def refused_client(client=STRANGER):
 
 
 @pytest.mark.parametrize("way", ["daemon", "root", "inetd"])
-def test_the_monitor_is_answered_and_a_stranger_is_an_alert(start, check, monitored, run, way):
+def test_monitor_is_answered_and_stranger_is_an_alert(start, check, monitored, run, way):
     start(way)
     assert check() == (0, EMPTY)
     assert refused_client()[0] == b""
@@ -234,7 +231,7 @@ def end_connections_at_once():
     Path("/etc/hosts.deny").write_text(rule + "\n")
 
 
-def test_with_twist_behind_it_the_connection_is_ended_at_once(start, check, monitored, run):
+def test_twist_after_spawn_ends_the_connection_at_once(start, check, monitored, run):
     end_connections_at_once()
     start()
     received, seconds = refused_client()
@@ -268,7 +265,7 @@ def test_nagios_may_add_to_the_spool_and_no_more(monitored, run):
     for argv in (
         ("ls", SPOOL),
         ("ls", SPOOL / "new"),
-        ("touch", SPOOL / "last_error"),
+        ("touch", SPOOL / "state"),
         ("flock", "-n", SPOOL / "new", "true"),
         ("flock", "-n", SPOOL, "true"),
         ("cat", "/etc/send_nsca.cfg"),
@@ -284,7 +281,7 @@ def without_last_newline(name):
     Path("/etc", name).write_text("\n".join(rules))
 
 
-def test_without_the_last_newline_of_hosts_deny_there_is_no_alert(start, monitored, logged):
+def test_hosts_deny_without_last_newline_has_no_alert(start, monitored, logged):
     """Debian's libwrap refuses the client, but does not read the rule."""
     without_last_newline("hosts.deny")
     start()
@@ -293,7 +290,7 @@ def test_without_the_last_newline_of_hosts_deny_there_is_no_alert(start, monitor
     assert os.listdir(SPOOL / "new") == []
 
 
-def test_without_the_last_newline_of_hosts_allow_the_monitor_is_refused(start, monitored, run):
+def test_hosts_allow_without_newline_denies_monitor(start, monitored, run):
     without_last_newline("hosts.allow")
     end_connections_at_once()  # the test need not wait for that
     start()

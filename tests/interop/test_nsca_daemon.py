@@ -1,4 +1,4 @@
-"""Against the real nsca daemon: what its command file holds, and that the verdict says the same."""
+"""Against the real nsca daemon: what its command file holds, and that the outcome says the same."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_accepted_is_what_the_command_file_received(start_nsca, method, mode, co
     assert daemon.results() == lines_of(count)
 
 
-def test_a_refusal_names_the_place_and_the_causes(start_nsca):
+def test_a_rejection_names_the_place_and_the_causes(start_nsca):
     daemon = start_nsca(method=14, password=PASSWORD)
     with pytest.raises(RejectedError, match=rf"127.0.0.1:{daemon.port}: .*wrong password.*method \(14\)"):
         send_check_results(monitor_of(daemon, password=b"wrong"), make_results(1))
@@ -69,7 +69,7 @@ def test_a_refusal_names_the_place_and_the_causes(start_nsca):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 1), (1, 0), (0, 14), (14, 0)])
-def test_in_clear_where_the_daemon_decrypts_is_refused_and_so_is_the_reverse(start_nsca, ours, theirs, mode):
+def test_clear_text_and_encryption_do_not_match(start_nsca, ours, theirs, mode):
     daemon = start_nsca(method=theirs, mode=mode, password=PASSWORD)
     with pytest.raises(RejectedError):
         send_check_results(monitor_of(daemon, encryption_method=ours), make_results(1))
@@ -91,7 +91,7 @@ def test_a_kept_connection_and_its_renewal(start_nsca, monkeypatch, mode):
     assert len(set(confirmed)) > 1, "it was never renewed"
 
 
-def test_a_daemon_that_closes_in_a_silence_is_not_said_to_have_refused(start_nsca):
+def test_end_after_a_silence_is_not_called_a_rejection(start_nsca):
     """Under inetd it waits ten seconds for a packet."""
     daemon = start_nsca(method=14, mode="inetd", password=PASSWORD)
     connection = Connection(monitor_of(daemon))
@@ -106,19 +106,19 @@ PASSWORDS = [("daemon", "secret"), ("single", "k"), ("inetd", "p" * 200), ("sing
 
 
 @pytest.mark.parametrize(("number", "backend"), STREAMS)
-def test_every_method_reaches_the_daemon(start_nsca, monkeypatch, capsys, number, backend):
+def test_every_method_reaches_the_nsca_server(start_nsca, monkeypatch, capsys, number, backend):
     """With passwords that are short, as long as the key, longer, and have bytes over 127; two packets each."""
     method = METHODS[number]
     monkeypatch.setattr(method, "backends", (backend,))
     passwords = [(mode, text * method.key_size if text == "k" else text) for mode, text in PASSWORDS]
     daemons = [start_nsca(method=number, mode=mode, password=text) for mode, text in passwords]
     with ThreadPoolExecutor(len(daemons)) as threads:
-        verdicts = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
+        outcomes = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
     received = [daemon.results() == lines_of(2) for daemon in daemons]
     with capsys.disabled():
         row = f"{number:2} {method.name:20} by {backend:12}"
-        print(f"\n{row}: {verdicts.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
-    assert verdicts == [ACCEPTED] * 4
+        print(f"\n{row}: {outcomes.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
+    assert outcomes == [ACCEPTED] * 4
     assert all(received)
 
 
@@ -144,13 +144,13 @@ def test_every_field_arrives_at_its_full_length(start_nsca, method):
     assert daemon.results() == [f"{'h' * 63};{'s' * 127};3;{'o' * 4095}"] * 2
 
 
-def test_one_byte_too_many_is_cut_on_a_character_and_marked(start_nsca):
+def test_one_byte_too_many_is_cut_by_character(start_nsca):
     daemon = start_nsca()
     send_check_results(monitor_of(daemon), [CheckResult("h", "s", 3, "ä" * 2048)])
     assert daemon.results() == [f"h;s;3;{'ä' * 2046}..."]
 
 
-def test_the_2_7_layout_arrives_and_its_verdict_claims_nothing(start_nsca):
+def test_2_7_layout_arrives_with_its_outcome_not_known(start_nsca):
     daemon = start_nsca(method=14, password=PASSWORD)
     monitor = monitor_of(daemon, legacy_2_7_mode=True)
     for result in make_results(3):
@@ -210,7 +210,7 @@ def test_it_arrives_once_if_the_first_address(start_nsca, hosts, address, listen
         assert_arrives_once(daemon)
 
 
-def test_it_arrives_once_if_the_first_address_has_a_daemon_that_hangs(start_nsca, hosts):
+def test_it_arrives_once_if_the_first_address_hangs(start_nsca, hosts):
     daemon = start_nsca(address="127.0.0.3", method=14, password=PASSWORD)
     hanging = start_nsca(address="127.0.0.2", port=daemon.port, method=14, password=PASSWORD)
     hosts(hanging.address, daemon.address)

@@ -40,7 +40,7 @@ def test_a_service_result_arrives(start_nsca, mode, send):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_service_result_arrives_in_pynscas_own_packet(start_nsca, mode):
+def test_service_result_arrives_in_pynscas_own_packet(start_nsca, mode):
     daemon = start_nsca(method=mode, password=PASSWORD)
     notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, PASSWORD, legacy_2_7_mode=True, padding=bytes)
     notifier.svc_result("firestorm", "TCP Wrappers", pynsca.WARNING, "Größe 😀")
@@ -68,7 +68,7 @@ def test_a_wrong_password_raises_and_nothing_arrives(start_nsca, mode):
     daemon = start_nsca(method=mode, password=PASSWORD)
     notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, "wrong")
     with pytest.raises(
-        OSError, match=rf"^127\.0\.0\.1:{daemon.port}: the daemon refused the packets; .*wrong password"
+        OSError, match=rf"^127\.0\.0\.1:{daemon.port}: the NSCA server rejected the packets; .*wrong password"
     ):
         notifier.svc_result("firestorm", "TCP Wrappers", pynsca.CRITICAL, "Denied sshd-203.0.113.7")
     assert daemon.results() == []

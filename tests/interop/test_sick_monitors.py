@@ -42,7 +42,6 @@ from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
@@ -77,7 +76,7 @@ class Host:
 
     def enqueue(self, *numbers):
         for result in make_results(*numbers):
-            self.spool.enqueue(check_result_entry(result))
+            self.spool.enqueue(result)
 
     def run(self, *argv, text=""):
         environ = {"TCPWRAP_ALERT_SPOOL": self.spool.path, "TCPWRAP_ALERT_CONFIG": str(self.config)}
@@ -151,21 +150,21 @@ SICKNESSES = {
         rf"sent only \d+ of the 132 bytes of an init packet {WITHIN}",
         is_submitted=True,
     ),
-    "nothing read": Sickness(sends_init(holds), f"no verdict {WITHIN}"),
-    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no verdict {WITHIN}"),
-    "never closes": Sickness(reads_all(holds), f"no verdict {WITHIN}", taken=WAITING, is_submitted=True),
+    "nothing read": Sickness(sends_init(holds), f"no outcome {WITHIN}"),
+    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no outcome {WITHIN}"),
+    "never closes": Sickness(reads_all(holds), f"no outcome {WITHIN}", taken=WAITING, is_submitted=True),
     "closes": Sickness(closes, "closed after 0 of the 132 bytes"),
     "a reset within the init packet": Sickness(
         sends(bytes(131), resets_soon), "connection reset after 131 of the 132 bytes"
     ),
     "a reset within a packet": Sickness(
-        reads(1, resets), "the daemon refused the packets", status=77, is_submitted=True
+        reads(1, resets), "the NSCA server rejected the packets", status=77, is_submitted=True
     ),
-    "a reset after a packet": Sickness(takes(1, resets), "the daemon refused the packets", status=77, taken=1),
+    "a reset after a packet": Sickness(takes(1, resets), "the NSCA server rejected the packets", status=77, taken=1),
     "garbage": Sickness(sends(GARBAGE, holds), "sent more than an init packet"),
     "endless data": Sickness(sends_endlessly, "sent more than an init packet"),
     "an answer": Sickness(
-        reads_all(answers), "answered the packets, which NSCA daemons never do", taken=WAITING, is_submitted=True
+        reads_all(answers), "answered the packets, which NSCA servers never do", taken=WAITING, is_submitted=True
     ),
 }
 SPOOLED = (
@@ -175,7 +174,7 @@ SPOOLED = (
 
 
 @pytest.mark.parametrize("sickness", SICKNESSES.values(), ids=SICKNESSES)
-def test_a_sick_server_costs_the_deadline_and_a_line_and_no_result(start, make_host, sickness):
+def test_sick_server_costs_time_but_no_result(start, make_host, sickness):
     checks = [check_replay, check_send] + ([check_submit] if sickness.is_submitted else [])
     daemons = [start(in_turn(sickness.behaviour, stock)) for _ in checks]
     hosts = [make_host(f"127.0.0.1:{daemon.port}") for daemon in daemons]
@@ -273,7 +272,7 @@ def test_a_full_queue_of_connections(isolated, make_host, start_up_s, start):
     assert times_received(daemon) == {0: 2}  # what `send` could not deliver is the caller's
 
 
-def test_a_server_that_accepts_and_refuses_in_turn_gets_everything(start, make_host, capsys):
+def test_server_that_rejects_every_other_time_gets_all(start, make_host, capsys):
     """Each replay delivers the batch of the good connection; the bad one takes one result more, and it comes twice."""
     daemon = start(in_turn(stock, *(takes(1, resets), stock) * 9))
     host = make_host(f"127.0.0.1:{daemon.port}")
@@ -301,7 +300,7 @@ def test_a_silent_name_server(isolated, make_host, start_up_s):
     assert name_server.questions
 
 
-def test_a_slow_name_server_and_a_silent_monitor_share_the_deadline(isolated, make_host, start_up_s, start):
+def test_slow_names_and_silent_server_share_the_time(isolated, make_host, start_up_s, start):
     daemon = start(fake_daemon.silent)
     host = make_host(f"nagios.test:{daemon.port}", timeout=2)
     with NameServer(late_s=1.7):
@@ -314,7 +313,7 @@ def test_a_slow_name_server_and_a_silent_monitor_share_the_deadline(isolated, ma
 # A drop waits for nobody; its forwarder has the same deadline
 
 
-def test_a_drop_does_not_wait_and_its_forwarder_tells_why_in_time(isolated, make_host, start_up_s, start):
+def test_drop_does_not_wait_and_forwarder_tells_why(isolated, make_host, start_up_s, start):
     timeout_s = 1.5
     daemon = start(sends_in_drips(INIT_VECTOR, DRIP_S))
     reasons = {
@@ -329,6 +328,6 @@ def test_a_drop_does_not_wait_and_its_forwarder_tells_why_in_time(isolated, make
             assert [done[:3] for done in drops] == [(0, "", "")] * 3
             assert drops[-1].ended_at - drops[0].started_at < timeout_s
         for server, host in hosts.items():
-            wait_for(lambda host=host: host.spool.last_error().reason, server, timeout_s + ALLOWED_S + start_up_s)
-            assert reasons[server] in host.spool.last_error().reason
+            wait_for(lambda host=host: host.spool.read_state().reason, server, timeout_s + ALLOWED_S + start_up_s)
+            assert reasons[server] in host.spool.read_state().reason
             assert host.waiting() == 3

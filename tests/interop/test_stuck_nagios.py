@@ -17,7 +17,6 @@ import pytest
 from peers.nsca_daemon import LINE, MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
@@ -105,11 +104,11 @@ def replay(run):
 
 def enqueue(spool, count, text="text"):
     for number in range(count):
-        spool.enqueue(check_result_entry(CheckResult("firestorm", f"Service {number}", 2, text)))
+        spool.enqueue(CheckResult("firestorm", f"Service {number}", 2, text))
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_fits_into_the_pipe_is_there_when_nagios_reads_again(start, open_pipe, replay, spool, mode):
+def test_what_fits_into_the_pipe_waits_for_nagios(start, open_pipe, replay, spool, mode):
     nagios = open_pipe(start(mode))
     enqueue(spool, 50)
     assert replay() == (0, "")
@@ -118,9 +117,7 @@ def test_what_fits_into_the_pipe_is_there_when_nagios_reads_again(start, open_pi
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_daemon_that_opens_the_pipe_for_each_connection_refuses_while_nagios_is_down(
-    start, open_pipe, replay, spool, mode
-):
+def test_pipe_per_connection_rejects_without_nagios(start, open_pipe, replay, spool, mode):
     daemon = start(mode, aggregate_writes=1)
     enqueue(spool, 3)
     status, message = replay()
@@ -134,7 +131,7 @@ def test_a_daemon_that_opens_the_pipe_for_each_connection_refuses_while_nagios_i
     assert nagios.received() == [0, 1, 2]
 
 
-def test_a_connection_carries_no_more_than_a_nagios_that_is_busy_can_take(start, replay, spool):
+def test_connection_carries_what_busy_nagios_takes(start, replay, spool):
     daemon = start("daemon")
     reader = os.open(daemon.command_file, os.O_RDWR | os.O_NONBLOCK)
     received, is_over = [], threading.Event()
@@ -158,7 +155,7 @@ def test_a_connection_carries_no_more_than_a_nagios_that_is_busy_can_take(start,
 
 
 @pytest.mark.parametrize("is_open", [True, False], ids=["full", "not open"])
-def test_what_the_daemon_throws_away_looks_accepted(start, open_pipe, replay, spool, is_open):
+def test_what_nsca_throws_away_looks_accepted(start, open_pipe, replay, spool, is_open):
     """Nothing on the wire tells. When a newer nsca does better, this fails, and the README has to change."""
     daemon = start("daemon")
     if is_open:

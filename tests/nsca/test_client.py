@@ -103,7 +103,7 @@ def send_in_vain(monitor, results=None, place=None):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("count", COUNTS)
-def test_every_packet_arrives_and_one_byte_more_and_the_end(start, method, count):
+def test_all_packets_arrive_then_one_byte_and_the_end(start, method, count):
     daemon = start(method=method)
     assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
     connection = daemon.connection()
@@ -120,7 +120,7 @@ def test_only_one_connection_is_made(start):
 
 
 @pytest.mark.parametrize("timestamp", [0, fake_daemon.TIMESTAMP, 2**32 - 1])
-def test_the_timestamp_is_the_daemons_own(start, timestamp):
+def test_the_timestamp_is_the_servers_own(start, timestamp):
     daemon = start(timestamp=timestamp)
     send_check_results(monitor_of(daemon), make_results(2))
     assert [packet.timestamp for packet in daemon.connection().packets] == [timestamp, timestamp]
@@ -134,7 +134,7 @@ def test_the_padding_of_the_same_result_differs(start, begin, end):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_connections_with_the_same_vector_send_different_bytes(start, method):
+def test_two_connections_of_one_vector_differ_in_bytes(start, method):
     daemon = start(method=method)
     send_check_results(monitor_of(daemon), make_results(1))
     send_check_results(monitor_of(daemon), make_results(1))
@@ -161,7 +161,7 @@ def test_method_0_does_not_use_the_password(start):
     assert send_check_results(monitor_of(daemon, password=b"another"), make_results(2)) == ACCEPTED
 
 
-def test_a_daemon_that_takes_its_time_to_send_the_init_packet(start):
+def test_nsca_server_may_send_its_init_packet_late(start):
     def late(connection):
         connection.is_over_after(0.5)
         fake_daemon.stock(connection)
@@ -183,24 +183,24 @@ def test_an_init_packet_in_small_pieces(start):
     assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
 
 
-def test_a_daemon_that_closes_late(start):
+def test_an_nsca_server_that_closes_late(start):
     daemon = start(reads_all(lambda connection: connection.is_over_after(0.3)))
     assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
 
 
 @pytest.mark.parametrize("count", [1, 17, 200])
-def test_a_daemon_with_little_room(start, count):
+def test_an_nsca_server_with_little_room(start, count):
     daemon = start(receive_buffer=4096, segment_size=SEGMENT_SIZE)
     assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
     assert len(daemon.connection().packets) == count
 
 
-# Refused
+# Rejected
 
 
 @pytest.mark.parametrize("method", [1, 14])
 @pytest.mark.parametrize("count", COUNTS)
-def test_a_wrong_password_is_refused(start, method, count):
+def test_a_wrong_password_is_rejected(start, method, count):
     daemon = start(method=method)
     error, took_s = send_in_vain(monitor_of(daemon, password=b"wrong"), make_results(count))
     assert type(error) is RejectedError
@@ -211,7 +211,7 @@ def test_a_wrong_password_is_refused(start, method, count):
 
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 1), (1, 0), (1, 14), (14, 1), (0, 14), (14, 0)])
 @pytest.mark.parametrize("count", [1, 31])
-def test_a_wrong_method_is_refused(start, ours, theirs, count):
+def test_a_wrong_method_is_rejected(start, ours, theirs, count):
     daemon = start(method=theirs)
     error, _ = send_in_vain(monitor_of(daemon, encryption_method=ours), make_results(count))
     assert type(error) is RejectedError
@@ -220,7 +220,7 @@ def test_a_wrong_method_is_refused(start, ours, theirs, count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 31])
-def test_a_2_7_daemon_refuses_the_large_packets(start, count):
+def test_a_2_7_server_rejects_the_large_packets(start, count):
     daemon = start(packet_size=fake_daemon.OLD_PACKET_SIZE)
     error, _ = send_in_vain(monitor_of(daemon), make_results(count))
     assert type(error) is RejectedError
@@ -228,7 +228,7 @@ def test_a_2_7_daemon_refuses_the_large_packets(start, count):
 
 
 @pytest.mark.parametrize("password", [b" s3cret-Wort", b"s3cret-Wort ", b"\ts3cret-Wort"])
-def test_blanks_around_the_password_are_named_without_it(start, password):
+def test_blanks_around_the_password_are_told(start, password):
     daemon = start()
     error, _ = send_in_vain(monitor_of(daemon, password=password))
     assert "blanks around the password" in str(error)
@@ -237,14 +237,14 @@ def test_blanks_around_the_password_are_named_without_it(start, password):
 @pytest.mark.parametrize("end", [resets, closes])
 @pytest.mark.parametrize("count", [1, 2, 17, 31, 200])
 @pytest.mark.parametrize("read", [1, 720, PACKET - 1, PACKET])
-def test_an_end_with_bytes_unread_is_a_refusal(start, end, count, read):
+def test_an_end_with_bytes_unread_is_a_rejection(start, end, count, read):
     daemon = start(reads(read, then=end))
     error, took_s = send_in_vain(monitor_of(daemon), make_results(count))
     assert type(error) is RejectedError
     assert took_s < SOON_S
 
 
-def test_a_reset_after_everything_was_read_is_a_refusal(start):
+def test_reset_after_all_was_read_is_a_rejection(start):
     daemon = start(reads_all(resets))
     assert type(send_in_vain(monitor_of(daemon))[0]) is RejectedError
 
@@ -263,17 +263,17 @@ MISBEHAVIOURS = {
     "50 and a reset": (sends(b"x" * 50, then=resets_soon), DeliveryError, "reset after 50 of the 132", AT_ONCE),
     "131 and a reset": (sends(b"x" * 131, then=resets_soon), DeliveryError, "reset after 131 of the 132", AT_ONCE),
     "a byte per second": (fake_daemon.byte_per_second, ProtocolTimedOut, "only 1 of the 132 bytes of an init", WAITS),
-    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolTimedOut, "is this an NSCA daemon", WAITS),
+    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolTimedOut, "is this an NSCA server", WAITS),
     "an HTTP daemon": (sends(fake_daemon.HTTP_ANSWER, then=closes), ProtocolError, "is this an NSCA", AT_ONCE),
-    "a TLS daemon": (sends(fake_daemon.TLS_ALERT, then=closes), ProtocolError, "is this an NSCA daemon", AT_ONCE),
+    "a TLS daemon": (sends(fake_daemon.TLS_ALERT, then=closes), ProtocolError, "is this an NSCA server", AT_ONCE),
     "a long page": (sends(fake_daemon.HTTP_ANSWER * 9, then=holds), ProtocolError, "more than an init", AT_ONCE),
     "a long page and a close": (sends(bytes(1000), then=closes), ProtocolError, "more than an init", AT_ONCE),
     "endless data": (fake_daemon.sends_endlessly, ProtocolError, "more than an init", AT_ONCE),
     "a byte too many": (sends_init(more=b"x", then=holds), ProtocolError, "more than an init", AT_ONCE),
     "too early": (sends_init(more=bytes(9999), then=resets_soon), ProtocolError, "more than an init", AT_ONCE),
     "init packet and a close": (sends_init_and_end, DeliveryError, "closed after the init packet", AT_ONCE),
-    "packets not read": (reads(0, then=holds), OutcomeTimedOut, "no verdict within", WAITS),
-    "packets read, not closed": (reads_all(holds), OutcomeTimedOut, "no verdict within", WAITS),
+    "packets not read": (reads(0, then=holds), OutcomeTimedOut, "no outcome within", WAITS),
+    "packets read, not closed": (reads_all(holds), OutcomeTimedOut, "no outcome within", WAITS),
     "an answer": (reads_all(fake_daemon.answers), ProtocolError, "answered the packets", AT_ONCE),
     "an answer and a close": (reads_all(sends(b"x", then=closes)), ProtocolError, "answered the packets", AT_ONCE),
     "an answer, packets unread": (reads(1, sends(b"x", then=holds)), ProtocolError, "answered the packets", AT_ONCE),
@@ -291,14 +291,14 @@ def test_a_misbehaviour_is_one_error_in_time(start, behaviour, kind, message, wa
 
 
 @pytest.mark.parametrize("timeout_s", [0.1, 0.6])
-def test_an_error_after_the_deadline_names_the_deadline(start, timeout_s):
+def test_error_after_the_deadline_names_the_deadline(start, timeout_s):
     daemon = start(fake_daemon.silent)
     error, _ = send_in_vain(monitor_of(daemon, timeout_s=timeout_s))
     assert f"within {timeout_s} s" in str(error)
 
 
 def test_the_deadline_is_one_for_all_phases(start):
-    """Each phase alone would be in time: the init packet after 0.4 s, the verdict after 0.4 s more."""
+    """Each phase alone would be in time: the init packet after 0.4 s, the outcome after 0.4 s more."""
 
     def slow(connection):
         connection.is_over_after(0.4)
@@ -311,19 +311,19 @@ def test_the_deadline_is_one_for_all_phases(start):
     assert 0.6 <= took_s < 0.8
 
 
-def test_a_daemon_that_never_reads_a_large_batch(start):
+def test_an_nsca_server_that_never_reads_a_large_batch(start):
     daemon = start(reads(0, then=holds), receive_buffer=4096)
     monitor = monitor_of(daemon, encryption_method=0, timeout_s=0.8)
     error, took_s = send_in_vain(monitor, make_results(1) * 2000)
     assert type(error) is OutcomeTimedOut
-    assert "no verdict within 0.8 s" in str(error)
+    assert "no outcome within 0.8 s" in str(error)
     assert took_s >= 0.8
 
 
 # What the daemon does between two steps of ours
 
 
-def test_a_reset_between_the_init_packet_and_our_look_at_it(start, monkeypatch):
+def test_reset_right_after_the_init_packet_is_an_error(start, monkeypatch):
     daemon = start(sends_init(then=resets_soon))
     make_encryptor = conversation.make_encryptor
 
@@ -358,7 +358,7 @@ def test_a_reset_before_a_packet_was_sent_is_not_known(start):
 
 @pytest.mark.parametrize("end", [closes, resets])
 @pytest.mark.parametrize("packets_read", [1, 15])
-def test_an_end_while_packets_wait_to_be_sent_is_a_refusal(start, end, packets_read):
+def test_end_while_packets_wait_is_a_rejection(start, end, packets_read):
     def late_results():
         yield from make_results(16)
         daemon.connection()
@@ -370,7 +370,7 @@ def test_an_end_while_packets_wait_to_be_sent_is_a_refusal(start, end, packets_r
 
 
 @pytest.mark.parametrize("end", [closes, resets])
-def test_an_end_before_the_extra_byte_travels_is_a_refusal(start, end, monkeypatch):
+def test_end_before_the_extra_byte_is_a_rejection(start, end, monkeypatch):
     """Nothing was unread when the daemon closed, as after a bad packet whose extra byte is still on its way."""
 
     def flush_and_let_it_close(self):
@@ -399,7 +399,7 @@ def test_the_2_7_layout_is_720_bytes_and_the_end(start, method):
     assert fields_of(connection.packets) == [("firestorm", "Service 0", 0, "Größe 0")]
 
 
-def test_the_2_7_layout_at_a_2_7_daemon(start):
+def test_the_2_7_layout_at_a_2_7_server(start):
     daemon = start(packet_size=720)
     assert send_check_results(monitor_of(daemon, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
     assert len(daemon.connection().packets) == 1
@@ -418,7 +418,7 @@ def test_the_2_7_layout_takes_one_result_only(start):
     assert daemon.connections == []
 
 
-def test_the_2_7_layout_with_a_wrong_password_claims_nothing(start):
+def test_2_7_layout_with_wrong_password_claims_nothing(start):
     daemon = start()
     monitor = monitor_of(daemon, legacy_2_7_mode=True, password=b"wrong")
     assert send_check_results(monitor, make_results(1)) == SENT_NOT_KNOWN
@@ -426,7 +426,7 @@ def test_the_2_7_layout_with_a_wrong_password_claims_nothing(start):
 
 
 @pytest.mark.parametrize("read", [1, 719, 720])
-def test_a_reset_in_the_2_7_layout_is_a_refusal(start, read):
+def test_a_reset_in_the_2_7_layout_is_a_rejection(start, read):
     daemon = start(reads(read, then=resets))
     error, _ = send_in_vain(monitor_of(daemon, legacy_2_7_mode=True))
     assert type(error) is RejectedError
@@ -434,7 +434,7 @@ def test_a_reset_in_the_2_7_layout_is_a_refusal(start, read):
 
 
 @pytest.mark.parametrize("name", ["packets not read", "packets read, not closed", "an answer", "an endless answer"])
-def test_a_misbehaviour_after_the_packet_of_the_2_7_layout(start, name):
+def test_misbehaviour_after_a_2_7_packet_is_an_error(start, name):
     behaviour, kind, message, _ = MISBEHAVIOURS[name]
     daemon = start(behaviour)
     error, _ = send_in_vain(monitor_of(daemon, legacy_2_7_mode=True, timeout_s=TIMEOUT_S))
@@ -570,13 +570,13 @@ def test_the_second_address_takes_over_when_the_first(start, hosts, monkeypatch,
     assert len(daemon.connection().packets) == 2
 
 
-def test_an_ipv4_address_takes_over_when_the_ipv6_one_refuses(start, hosts):
+def test_ipv4_takes_over_if_the_ipv6_address_refuses(start, hosts):
     hosts("::1 nagios.test", "127.0.0.1 nagios.test")
     daemon = start()
     assert send_check_results(monitor_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
-def test_an_address_of_a_family_that_the_system_lacks_is_passed_over(start, monkeypatch):
+def test_address_of_a_missing_family_is_passed_over(start, monkeypatch):
     """As with ipv6.disable=1 and a name that has an IPv6 address, too."""
     daemon = start()
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", daemon.port, 0, 0))
@@ -585,14 +585,14 @@ def test_an_address_of_a_family_that_the_system_lacks_is_passed_over(start, monk
     assert send_check_results(monitor_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
-def test_an_address_of_a_family_that_the_system_lacks_is_one_error(monkeypatch):
+def test_only_address_of_a_missing_family_is_one_error(monkeypatch):
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", 5667, 0, 0))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking])
     error, _ = send_in_vain(Server("nagios.test", 5667, PASSWORD))
     assert type(error) is ConnectError
 
 
-def test_a_refusal_by_the_first_address_is_not_tried_at_the_second(start, hosts):
+def test_rejection_is_not_tried_at_the_second_address(start, hosts):
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     second = start(address="127.0.0.3")
     first = start(address="127.0.0.2", port=second.port)
@@ -610,7 +610,7 @@ LAST_ADDRESSES = {
 
 
 @pytest.mark.parametrize(("behaviour", "kind", "message"), LAST_ADDRESSES.values(), ids=LAST_ADDRESSES)
-def test_when_all_addresses_fail_the_last_error_is_shown(start, hosts, monkeypatch, behaviour, kind, message):
+def test_last_error_is_shown_when_all_addresses_fail(start, hosts, monkeypatch, behaviour, kind, message):
     monkeypatch.setattr(connect, "MIN_ADDRESS_SHARE_S", 0.2)
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     first = start(sends(fake_daemon.SSH_BANNER, then=holds), address="127.0.0.2")
@@ -621,7 +621,7 @@ def test_when_all_addresses_fail_the_last_error_is_shown(start, hosts, monkeypat
     assert re.search(rf"{re.escape(message)}.*127\.0\.0\.3", str(error))
 
 
-def test_an_address_that_takes_all_the_time_is_not_called_the_last(start, hosts):
+def test_address_that_takes_all_time_is_not_the_last(start, hosts):
     """The share of an address is 3 s at least: with less than that, the second is not tried."""
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     first = start(fake_daemon.silent, address="127.0.0.2")

@@ -1,4 +1,4 @@
-"""A connection that is kept: what it sends and when, its renewal, its verdicts, and a new beginning after an error."""
+"""A connection that is kept: what it sends and when, its renewal, its outcomes, and a new beginning after an error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def takes_turns(*behaviours):
 
 
 @pytest.mark.parametrize("method", [0, 1, 14])
-def test_many_sends_are_one_connection_with_one_verdict(start, method):
+def test_many_sends_are_one_connection_and_outcome(start, method):
     daemon = start(method=method)
     with Connection(monitor_of(daemon)) as connection:
         for number in range(20):
@@ -100,7 +100,7 @@ def test_results_go_out_as_the_iterable_yields_them(start):
     assert services(daemon.connection()) == list(range(17))
 
 
-def test_a_verdict_in_between_ends_the_connection_and_the_next_result_makes_another(start):
+def test_asking_for_the_outcome_ends_the_connection(start):
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
         connection.send(make_results(1, 2))
@@ -111,7 +111,7 @@ def test_a_verdict_in_between_ends_the_connection_and_the_next_result_makes_anot
     assert connection.delivered == 3
 
 
-def test_an_old_connection_is_renewed_within_a_send_with_its_verdict(start, monkeypatch):
+def test_old_connection_is_renewed_after_its_outcome(start, monkeypatch):
     monkeypatch.setattr(client, "RENEW_AFTER_S", 0.0)
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
@@ -136,7 +136,7 @@ def test_a_connection_that_was_silent_is_renewed(start, monkeypatch):
 
 
 @pytest.mark.parametrize("is_confirmed", [True, False])
-def test_a_daemon_that_closed_after_a_silence_refused_nothing(start, monkeypatch, is_confirmed):
+def test_end_after_a_silence_is_no_rejection(start, monkeypatch, is_confirmed):
     """It may have waited long enough, and taken everything; nobody knows."""
     monkeypatch.setattr(conversation, "SILENCE_S", 0.0)
     daemon = start(reads(PACKET, then=resets))
@@ -148,7 +148,7 @@ def test_a_daemon_that_closed_after_a_silence_refused_nothing(start, monkeypatch
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
 
 
-def test_a_result_that_comes_slowly_does_not_wait_for_the_next(start, monkeypatch):
+def test_slow_result_does_not_wait_for_the_next(start, monkeypatch):
     monkeypatch.setattr(client, "HOLD_BACK_S", -1.0)
     daemon = start()
 
@@ -161,7 +161,7 @@ def test_a_result_that_comes_slowly_does_not_wait_for_the_next(start, monkeypatc
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 100])
-def test_a_wrong_password_is_refused_at_the_end(start, count):
+def test_a_wrong_password_is_rejected_at_the_end(start, count):
     daemon = start(password=b"other")
     connection = Connection(monitor_of(daemon))
     with pytest.raises(RejectedError, match="wrong password"), connection:
@@ -169,7 +169,7 @@ def test_a_wrong_password_is_refused_at_the_end(start, count):
     assert connection.delivered == 0
 
 
-def test_a_wrong_password_is_refused_at_the_next_send(start):
+def test_a_wrong_password_is_rejected_at_the_next_send(start):
     daemon = start(password=b"other")
     connection = Connection(monitor_of(daemon))
     connection.send(make_results(1))
@@ -195,7 +195,7 @@ def test_after_an_error_a_connection_is_not_used_again(start):
     assert len(daemon.connections) == 1
 
 
-def test_a_connection_that_could_not_be_made_may_be_tried_again(start):
+def test_failed_connection_may_be_tried_again(start):
     daemon = start(takes_turns(silent, stock))
     with Connection(monitor_of(daemon, timeout_s=0.3)) as connection:
         with pytest.raises(DeliveryError):
@@ -204,7 +204,7 @@ def test_a_connection_that_could_not_be_made_may_be_tried_again(start):
     assert connection.delivered == 1
 
 
-def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
+def test_results_sent_before_an_error_stay_counted(start, monkeypatch):
     daemon = start(takes_turns(stock, reads(PACKET, then=resets)))
     connection = Connection(monitor_of(daemon))
     connection.send(make_results(1, 2))
@@ -216,7 +216,7 @@ def test_what_was_delivered_before_an_error_stays_counted(start, monkeypatch):
 
 
 @pytest.mark.parametrize(("password", "delivered"), [(PASSWORD, 1), (b"other", 0)])
-def test_an_error_in_the_block_comes_through_after_the_verdict_whatever_that_is(start, password, delivered):
+def test_error_in_the_block_comes_after_the_outcome(start, password, delivered):
     daemon = start(password=password)
     connection = Connection(monitor_of(daemon))
 
@@ -231,7 +231,7 @@ def test_an_error_in_the_block_comes_through_after_the_verdict_whatever_that_is(
     assert services(daemon.connection()) == [1] * delivered
 
 
-def test_an_error_of_the_iterable_comes_through_and_what_it_gave_before_is_delivered(start):
+def test_error_of_the_iterable_comes_after_delivery(start):
     daemon = start()
 
     def results():
@@ -245,7 +245,7 @@ def test_an_error_of_the_iterable_comes_through_and_what_it_gave_before_is_deliv
     assert services(daemon.connection()) == [1]
 
 
-def test_an_interrupt_does_not_wait_for_the_verdict(start):
+def test_an_interrupt_does_not_wait_for_the_outcome(start):
     daemon = start(sends_init(holds))
     connection = Connection(monitor_of(daemon, timeout_s=30))
 
@@ -261,7 +261,7 @@ def test_an_interrupt_does_not_wait_for_the_verdict(start):
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
 
 
-def test_the_2_7_layout_is_a_connection_for_each_result(start):
+def test_2_7_layout_makes_a_connection_for_each_result(start):
     daemon = start(packet_size=720)
     with Connection(monitor_of(daemon, legacy_2_7_mode=True)) as connection:
         connection.send(make_results(1, 2, 3))
@@ -270,13 +270,13 @@ def test_the_2_7_layout_is_a_connection_for_each_result(start):
     assert [len(daemon.connection(number).received) for number in range(3)] == [720] * 3
 
 
-def test_the_2_7_layout_has_its_own_verdict(start, monkeypatch):
-    verdicts = []
+def test_the_2_7_layout_has_its_own_outcome(start, monkeypatch):
+    outcomes = []
     confirm = Connection.confirm
-    monkeypatch.setattr(Connection, "confirm", lambda self: verdicts.append(confirm(self)))
+    monkeypatch.setattr(Connection, "confirm", lambda self: outcomes.append(confirm(self)))
     daemon = start(packet_size=720)
     Connection(monitor_of(daemon, legacy_2_7_mode=True)).send(make_results(1))
-    assert verdicts == [SENT_NOT_KNOWN]
+    assert outcomes == [SENT_NOT_KNOWN]
 
 
 def test_escaped_newlines_are_the_monitors_choice(start):
@@ -288,7 +288,7 @@ def test_escaped_newlines_are_the_monitors_choice(start):
     assert outputs == ["a\\b\nc", r"a\\b\nc"]
 
 
-def test_a_slow_input_is_no_late_daemon(start):
+def test_a_slow_input_is_no_late_server(start):
     """The deadline is one of each step: together they may take longer."""
     daemon = start()
     slow = threading.Event()
@@ -305,7 +305,7 @@ def test_a_slow_input_is_no_late_daemon(start):
 
 
 @pytest.mark.parametrize(("behaviour", "kind"), [(silent, DeliveryError), (sends_init(holds), OutcomeUnknown)])
-def test_a_daemon_that_hangs_is_an_error_in_time(start, behaviour, kind):
+def test_a_server_that_hangs_is_an_error_in_time(start, behaviour, kind):
     daemon = start(behaviour, receive_buffer=4096)
     connection = Connection(monitor_of(daemon, timeout_s=0.4))
     with pytest.raises(kind, match=r"within 0\.4 s"), connection:
@@ -334,13 +334,13 @@ def test_nobody_listens(start):
     ],
     ids=str,
 )
-def test_a_monitor_that_cannot_be_is_told_when_it_is_made(values, kind):
+def test_impossible_server_is_an_error_when_it_is_made(values, kind):
     with pytest.raises(kind):
         Server("nagios.example", **values)
 
 
 @pytest.mark.parametrize("method", [7, 99])
-def test_a_method_that_cannot_be_is_told_before_a_connection_is_made(start, method):
+def test_impossible_method_never_connects(start, method):
     daemon = start()
     with (
         pytest.raises(ValueError, match=f"encryption_method {method}"),

@@ -78,21 +78,21 @@ OFFSETS = sorted(offset for offset in BOUNDARIES | {*range(32), *range(0, 3 * PA
 
 
 @pytest.mark.parametrize("end", [resets, closes])
-def test_an_end_with_any_number_of_bytes_read_from_three_packets_is_never_acceptance(start, end):
+def test_end_after_any_packet_byte_is_no_acceptance(start, end):
     errors = errors_of([start(reads(offset, then=end)) for offset in OFFSETS], 3)
     assert {type(error) for error in errors} == {RejectedError}
 
 
 @pytest.mark.parametrize("end", [resets, closes])
-def test_an_end_before_a_byte_of_the_packets_was_read_is_never_acceptance(start, end):
+def test_end_before_any_packet_byte_is_no_acceptance(start, end):
     """It meets any step of ours, from the connection attempt on."""
     errors = errors_of([start(sends_init(end)) for _ in range(40)], 3)
     assert {type(error) for error in errors} <= {ConnectError, DeliveryError, RejectedError}
 
 
-def test_a_server_that_reads_in_drips_does_not_stretch_the_deadline(start):
+def test_server_that_reads_in_drips_keeps_the_deadline(start):
     """Each write of ours succeeds in time for itself: the batch would take ten seconds."""
     daemon = start(reads_in_drips(65536, every_s=TIMEOUT_S / 10), receive_buffer=4096)
     (error,) = errors_of([daemon], 2000, timeout_s=TIMEOUT_S)
     assert type(error) is OutcomeTimedOut
-    assert f"no verdict within {TIMEOUT_S} s" in str(error)
+    assert f"no outcome within {TIMEOUT_S} s" in str(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -101,7 +103,7 @@ def leave(path):
     return leave_file
 
 
-def test_p5_a_place_that_is_free_is_taken_and_given_back(path):
+def test_p5_free_place_is_taken_and_given_back(path):
     leader = Leader(path)
     assert not leader.exists()
     assert leader.take()
@@ -111,7 +113,7 @@ def test_p5_a_place_that_is_free_is_taken_and_given_back(path):
 
 
 @pytest.mark.parametrize("age_s", [*YOUNG_S, *OLD_S])
-def test_p5_the_file_of_a_drop_or_of_a_killed_forwarder_is_taken_over(path, leave, age_s):
+def test_p5_file_of_drop_or_killed_leader_is_taken(path, leave, age_s):
     leave(age_s)
     leader = Leader(path)
     assert leader.exists()
@@ -155,7 +157,7 @@ def test_p5_after_resigning_another_may_lead(path, start_child):
     assert leader.exists()
 
 
-def test_p5_a_leader_whose_file_somebody_removed_resigns_without_an_error(path):
+def test_p5_leader_whose_file_is_gone_resigns(path):
     leader = Leader(path)
     assert leader.take()
     os.unlink(path)
@@ -163,7 +165,7 @@ def test_p5_a_leader_whose_file_somebody_removed_resigns_without_an_error(path):
     assert not leader.exists()
 
 
-def test_p5_the_kernel_drops_the_lock_of_a_leader_that_is_killed(path, start_child):
+def test_p5_kernel_drops_the_lock_of_a_killed_leader(path, start_child):
     child, leader = start_child(), Leader(path)
     assert child.do("leader.take()")
     child.kill()
@@ -189,7 +191,7 @@ def test_p5_of_two_that_take_at_once_exactly_one_leads(path, start_child, leave,
     assert not os.path.exists(path)
 
 
-def test_p5_however_fast_leaders_follow_each_other_there_is_one_at_a_time(path, start_child, tmp_path):
+def test_p5_fast_changes_of_leader_leave_one_at_a_time(path, start_child, tmp_path):
     children = [start_child() for _ in range(4)]
     assert [child.do("0") for child in children] == [0] * 4  # all are up
     for child in children:
@@ -215,7 +217,7 @@ def meanwhile(monkeypatch):
     return do_before
 
 
-def test_p5_a_stale_file_that_was_taken_over_meanwhile_is_not_removed(path, leave, meanwhile):
+def test_p5_stale_file_just_taken_over_is_not_removed(path, leave, meanwhile):
     leave(age_s=60)
     first = Leader(path)
     meanwhile(os, "open", first.take)
@@ -225,7 +227,7 @@ def test_p5_a_stale_file_that_was_taken_over_meanwhile_is_not_removed(path, leav
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("elsewhere", path)], ids=["FIFO", "link"])
-def test_p5_what_is_no_file_in_the_place_of_the_file_holds_nobody_and_is_not_followed(path, spool_dir, make):
+def test_p5_link_or_fifo_as_leader_holds_nobody(path, spool_dir, make):
     make(path)
     leader = Leader(path)
     assert leader.take()
@@ -235,7 +237,7 @@ def test_p5_what_is_no_file_in_the_place_of_the_file_holds_nobody_and_is_not_fol
     assert sorted(os.listdir(spool_dir)) == ["new"]
 
 
-def test_p5_a_directory_in_the_place_of_the_file_is_told_and_leaves_no_lock(path):
+def test_p5_directory_as_leader_is_told(path):
     os.mkdir(path)
     for _ in range(2):
         leader = Leader(path)
@@ -244,7 +246,7 @@ def test_p5_a_directory_in_the_place_of_the_file_is_told_and_leaves_no_lock(path
             leader.resign()
 
 
-def test_p5_who_waits_leads_as_soon_as_the_one_before_has_resigned(path, start_child):
+def test_p5_who_waits_leads_once_the_other_resigns(path, start_child):
     child = start_child()
     assert child.do("leader.take()")
     threading.Timer(0.2, child.do, ("leader.resign()",)).start()
@@ -267,7 +269,7 @@ def installed(isolated):
 LOCK = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)"
 
 
-def test_p5_a_member_of_the_spools_group_can_take_neither_lock(installed):
+def test_p5_member_of_the_group_can_take_neither_lock(installed):
     for directory in installed:
         argv = [sys.executable, "-c", LOCK, directory]
         refused = subprocess.run(argv, user=65534, group=65533, extra_groups=[], capture_output=True, check=False)
@@ -277,21 +279,21 @@ def test_p5_a_member_of_the_spools_group_can_take_neither_lock(installed):
 
 
 @pytest.mark.parametrize(("where", "reason"), [("none", "No such file or directory"), ("file", "Not a directory")])
-def test_without_a_spool_nobody_leads_and_the_reason_is_told(tmp_path, where, reason):
+def test_without_spool_nobody_leads_and_says_why(tmp_path, where, reason):
     (tmp_path / "file").touch()
     with pytest.raises(SpoolError, match=f"^{tmp_path}/{where}/new: cannot lock: {reason}$"):
         Leader(str(tmp_path / where / "leader")).take()
 
 
 @pytest.mark.parametrize("age_s", YOUNG_S)
-def test_p5_a_young_file_without_a_lock_belongs_to_a_forwarder_that_starts(path, leave, age_s):
+def test_p5_young_file_belongs_to_a_starting_forwarder(path, leave, age_s):
     leave(age_s)
     Leader(path).remove_if_stale()
     assert os.path.exists(path)
 
 
 @pytest.mark.parametrize("age_s", OLD_S)
-def test_p5_an_old_file_without_a_lock_is_stale_and_removed(path, leave, age_s):
+def test_p5_old_file_without_lock_is_stale_and_removed(path, leave, age_s):
     leave(age_s)
     Leader(path).remove_if_stale()
     assert not os.path.exists(path)
@@ -307,7 +309,7 @@ def test_p5_a_file_with_a_lock_is_not_stale_at_any_age(path, leave, start_child,
     assert not Leader(path).take()
 
 
-def test_p5_removing_a_stale_file_leaves_the_place_free(path, leave, start_child):
+def test_p5_place_is_free_without_its_stale_file(path, leave, start_child):
     leave(age_s=60)
     Leader(path).remove_if_stale()
     assert start_child().do("leader.take()")
@@ -329,7 +331,7 @@ def test_p5_the_lock_for_sending_is_held_by_one(spool_dir, start_child):
 
 
 @pytest.mark.parametrize("wait_s", [0, 0.2])
-def test_p5_who_finds_it_taken_waits_so_long_and_is_told(spool_dir, start_child, wait_s):
+def test_p5_who_finds_it_taken_waits_and_is_told(spool_dir, start_child, wait_s):
     start_child().do("lock.__enter__()")
     started = time.monotonic()
     with pytest.raises(SpoolBusy, match=f"^{spool_dir}: another process has been sending for {wait_s:g} s$"):
@@ -337,7 +339,7 @@ def test_p5_who_finds_it_taken_waits_so_long_and_is_told(spool_dir, start_child,
     assert wait_s <= time.monotonic() - started < wait_s + 5
 
 
-def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(spool_dir, start_child):
+def test_p5_who_waits_gets_the_lock_of_a_killed_holder(spool_dir, start_child):
     child = start_child()
     child.do("lock.__enter__()")
     started = time.monotonic()
@@ -346,7 +348,7 @@ def test_p5_who_waits_gets_the_lock_as_soon_as_its_holder_is_killed(spool_dir, s
         assert time.monotonic() - started < 20
 
 
-def test_p5_the_lock_is_free_after_the_body_and_after_an_error_in_it(spool_dir, start_child):
+def test_p5_lock_is_free_after_the_body_and_its_error(spool_dir, start_child):
     child = start_child()
     with DirectoryLock(str(spool_dir), 0):
         pass
@@ -367,14 +369,14 @@ def test_p5_no_descriptor_is_left_behind(path, spool_dir):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_p5_sending_needs_no_file_of_its_own_and_nobody_who_leads(path, spool_dir, start_child):
+def test_p5_sending_needs_no_file_and_no_leader(path, spool_dir, start_child):
     assert start_child().do("leader.take()")
     before = os.listdir(spool_dir)
     with DirectoryLock(str(spool_dir), 0):
         assert os.listdir(spool_dir) == before
 
 
-def test_p5_a_spool_that_is_a_link_to_a_directory_has_the_same_lock(spool_dir, tmp_path):
+def test_p5_link_to_the_spool_has_the_same_lock(spool_dir, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(spool_dir)
     with DirectoryLock(str(spool_dir), 0), pytest.raises(SpoolBusy), DirectoryLock(str(link), 0):
@@ -382,8 +384,23 @@ def test_p5_a_spool_that_is_a_link_to_a_directory_has_the_same_lock(spool_dir, t
 
 
 @pytest.mark.parametrize(("name", "reason"), [("none", "No such file or directory"), ("file", "Not a directory")])
-def test_without_a_spool_there_is_no_lock_and_the_reason_is_told(tmp_path, name, reason):
+def test_without_spool_there_is_no_lock(tmp_path, name, reason):
     (tmp_path / "file").touch()
     path = str(tmp_path / name)
     with pytest.raises(SpoolError, match=f"^{path}: cannot lock: {reason}$"), DirectoryLock(path, 0):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("take", ["leader", "lock"])
+def test_file_system_without_locks_is_told_with_path(path, spool_dir, monkeypatch, take, number):
+    def flock(_fd, _operation):
+        raise OSError(number, os.strerror(number))
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(fcntl, "flock", flock)
+    where = f"{spool_dir}/new" if take == "leader" else str(spool_dir)
+    with pytest.raises(SpoolError, match=f"^{where}: cannot lock: {os.strerror(number)}$"):
+        Leader(path).take() if take == "leader" else DirectoryLock(str(spool_dir), 5).take()
+    assert not os.path.exists(path)
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -1,0 +1,26 @@
+"""The command `tcpwrap-alert deny`."""
+
+from __future__ import annotations
+
+import click
+
+from ..config.read import Config
+from ..denial import Denial
+from ..forwarding.submit import submit
+from .options import LITERAL, config_option
+from .output import warn
+
+
+@click.command("deny", context_settings=LITERAL)
+@click.argument("daemon")
+@click.argument("client")
+@config_option()
+def command(daemon: str, client: str, config: Config) -> None:
+    """Report a denial and wait for the outcome.
+
+    Does what handle_tcp_wrapper does, for you and your scripts.
+
+    Example: tcpwrap-alert deny sshd 203.0.113.7
+    """
+    warn(config)
+    submit(Denial(daemon, client), config)

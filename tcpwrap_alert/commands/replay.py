@@ -1,0 +1,40 @@
+"""The command `tcpwrap-alert replay`. For a spool with nothing to do, `scripts.py` answers before this is loaded."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..config.read import Config
+from ..forwarding.replay import replay
+from ..forwarding.waiting import count_set_aside, count_waiting
+from .options import config_option
+from .output import tell_set_aside, warn
+
+PROGRESS_BAR_FROM = 500
+
+
+@click.command("replay")
+@click.option("--all", "tries_rested", is_flag=True, help="Try at once what the monitor rejected not long ago, too.")
+@config_option()
+def command(tries_rested: bool, config: Config) -> None:
+    """Deliver all that waits, oldest first.
+
+    Says nothing when all is well. A result that the monitor has rejected is tried again after ten minutes, then after
+    longer and longer pauses.
+
+    Example, in a crontab: * * * * * tcpwrap-alert replay
+    """
+    waiting = count_waiting(config)
+    if waiting:
+        warn(config)
+    set_aside_before = count_set_aside(config)
+    try:
+        if waiting >= PROGRESS_BAR_FROM and sys.stderr.isatty():
+            with click.progressbar(length=waiting, label="replay", file=sys.stderr) as bar:
+                replay(config, bar.update, tries_rested)
+        else:
+            replay(config, tries_rested=tries_rested)
+    finally:
+        tell_set_aside(count_set_aside(config) - set_aside_before)

@@ -1,0 +1,132 @@
+"""The keys of the configuration: a table from each key to what reads its value.
+
+A reader takes the stripped text and returns the value, or raises ValueError with the text for the operator. The
+password is no row of the table: it is bytes, and its blanks belong to it.
+"""
+
+from __future__ import annotations
+
+from ..check_result import CheckResult, parse_return_code
+from ..denial import OUTPUT_FIELDS, fill
+from ..nsca.cipher import check_method
+from .address import parse_port, parse_servers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
+MAX_TIMEOUT_S = 300.0
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def parse_age(value: str) -> int:
+    """Return the seconds of a time like 7d, 12h, 30m or 90s. Raises ValueError for anything else."""
+    number, unit = value[:-1], value[-1:]
+    if unit not in UNITS_S or not (number.isascii() and number.isdigit() and len(number) < 7 and int(number)):
+        raise ValueError(f"'{value}' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s")
+    return int(number) * UNITS_S[unit]
+
+
+def parse_password(value: bytes) -> bytes:
+    """Return the password. Raises ValueError, which does not show it, if NSCA cannot take it."""
+    if len(value) > MAX_PASSWORD_BYTES:
+        raise ValueError(f"the password has {len(value)} bytes, the limit is {MAX_PASSWORD_BYTES}")
+    if b"\0" in value:
+        raise ValueError(f"the password of {len(value)} bytes holds a NUL byte")
+    return value
+
+
+def _method(value: str) -> int:
+    method = _integer("encryption_method", value)
+    check_method(method)
+    return method
+
+
+def _timeout(value: str) -> float:
+    try:
+        timeout_s = float(value)
+    except ValueError:
+        raise ValueError(f"timeout '{value}' is not a number of seconds") from None
+    if not 0 < timeout_s <= MAX_TIMEOUT_S:
+        raise ValueError(f"timeout {value} is not above 0 and up to {MAX_TIMEOUT_S:g} seconds")
+    return timeout_s
+
+
+def _host_name(value: str) -> str:
+    return CheckResult(value, "", 0, "").host_name
+
+
+def _service_description(value: str) -> str:
+    if not value:
+        raise ValueError("service_description is empty")
+    return CheckResult("host", value, 0, "").service_description
+
+
+def _return_code(value: str) -> int:
+    return parse_return_code(value, is_host_check=False)
+
+
+def _output(value: str) -> str:
+    fill(value, dict.fromkeys(OUTPUT_FIELDS, ""))
+    return value
+
+
+def _fold(value: str) -> int:
+    if value != "no" and not (value.isascii() and value.isdigit() and int(value)):
+        raise ValueError(f"fold '{value}' is neither a number from 1 on nor no")
+    return 0 if value == "no" else int(value)
+
+
+def _max_entries(value: str) -> int:
+    max_entries = _integer("max_entries", value)
+    if max_entries < 1:
+        raise ValueError(f"max_entries {value} is not a number from 1 on")
+    return max_entries
+
+
+def _max_age(value: str) -> int:
+    try:
+        return parse_age(value)
+    except ValueError as error:
+        raise ValueError(f"max_age {error}") from None
+
+
+def _spool_dir(value: str) -> str:
+    if not value.startswith("/") or "\0" in value:
+        raise ValueError(f"spool_dir '{value}' is not an absolute path")
+    return value
+
+
+def _switch(key: str) -> Callable[[str], bool]:
+    def read(value: str) -> bool:
+        if value not in SWITCH:
+            raise ValueError(f"{key} is '{value}', not one of {', '.join(SWITCH)}")
+        return SWITCH[value]
+
+    return read
+
+
+def _integer(key: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError(f"{key} '{value}' is not a whole number")
+    return int(value)
+
+
+KEYS: dict[str, Callable[[str], object]] = {
+    "encryption_method": _method,
+    "legacy_2_7_mode": _switch("legacy_2_7_mode"),
+    "escape_newlines": _switch("escape_newlines"),
+    "server": parse_servers,
+    "port": parse_port,
+    "timeout": _timeout,
+    "host_name": _host_name,
+    "service_description": _service_description,
+    "return_code": _return_code,
+    "output": _output,
+    "fold": _fold,
+    "max_entries": _max_entries,
+    "max_age": _max_age,
+    "spool_dir": _spool_dir,
+}

@@ -1,0 +1,123 @@
+"""The forwarder: the process that a drop starts when nobody leads, and that speaks through syslog only.
+
+    handle_tcp_wrapper  drops a queue file and, if nobody leads, starts `lead`. It drains until a scan finds nothing,
+                        resigns, scans once more. While the monitor is out of reach it stays leader but leaves the
+                        lock, with growing pauses, so that a storm during an outage costs drops only; then it leaves.
+
+Promises (spool/ and `drain.py` have the others):
+
+P5  A drop that finds a leader leaves its file to it. The leader resigns before its last scan, so the file is either
+    seen by that scan or its drop finds no leader.
+P10 Root is dropped before a queue file is read or anything is sent.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ..config.read import read_config
+from ..errors import NotDelivered, SpoolError
+from ..spool.passes import WRITING_GRACE_S
+from ..spool.spool import Spool
+from ..system_log import tell
+from .attempt import attempt
+from .drain import GATHER_S, Drained
+from .pauses import PAUSES_S
+from .submit import submit_or_send
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..config.read import Config
+    from ..spool.entry import Content
+
+RESIGNING_S = 1.0  # a leader that has let go of `leader` lets go of its lock within this time
+
+
+def drop(content: Content, config: Config) -> None:
+    """Do what handle_tcp_wrapper could not: enqueue `content` in a spool that has to be made, or send it; then lead.
+
+    Raises:
+        TcpwrapAlertError: as `submit_or_send` and `lead`.
+    """
+    spool = Spool(config.spool_dirs[0])
+    submitted = submit_or_send(content, spool, config)
+    if submitted is not None:
+        submitted.close()
+        lead(spool, config)
+
+
+def lead(spool: Spool, config: Config) -> None:
+    """Forward until nothing waits that could go.
+
+    Args:
+        config: for the first attempt; each later one reads the configuration anew, so that a repair counts.
+
+    Raises:
+        TcpwrapAlertError: why something still waits after five minutes of trying.
+    """
+    spool.drop_root()
+    idle_since_s = time.monotonic()
+    while spool.leader.take(RESIGNING_S):
+        seen = _names(spool)
+        drained, failure = Drained(), None
+        try:
+            drained = _drain_with_pauses(spool, config)
+        except NotDelivered as error:
+            if not isinstance(error.why, SpoolError):
+                raise
+            drained.left, failure = seen, error  # perhaps of one file: it must not cost the last scan
+        finally:
+            spool.leader.resign()
+        if _names(spool) <= drained.left:
+            if failure:
+                raise failure
+            drained.raise_faults()
+            return
+        if drained.accepted:
+            idle_since_s = time.monotonic()
+        elif time.monotonic() - idle_since_s > WRITING_GRACE_S:
+            return  # what is still without its end mark has a drop that leads, if it ever completes
+        # Without any accepted a file is still being written; its drop leads if it completes before us.
+        time.sleep(GATHER_S if drained.accepted else 1)
+        config = read_config(config.path)
+
+
+def _names(spool: Spool) -> set[str]:
+    try:
+        return set(spool.scan())
+    except SpoolError:
+        return set()
+
+
+def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
+    """Deliver; while that fails, pause and try again. Raise the last failure after five minutes."""
+    for number, pause_s in enumerate((*PAUSES_S, 0)):
+        try:
+            if _has_several_monitors(config):
+                from .sharing import share
+
+                return share(spool, config)
+            return attempt(spool, config)
+        except NotDelivered as error:
+            # A fault of the disk does not pass, and must not keep what comes next waiting.
+            if isinstance(error.why, SpoolError) or not pause_s:
+                raise
+            if number == 0:
+                tell(f"{error}; kept in the spool, trying again for five minutes")
+        if _emptied_within(spool, pause_s):
+            break
+        config = read_config(config.path)
+    return Drained()
+
+
+def _has_several_monitors(config: Config) -> bool:
+    return config.fault is None and len(config.monitors) > 1
+
+
+def _emptied_within(spool: Spool, pause_s: int) -> bool:
+    """Pause without the lock; return early, with True, once a replay has delivered everything."""
+    for _ in range(pause_s):
+        time.sleep(1)
+        if spool.is_empty():
+            return True
+    return False

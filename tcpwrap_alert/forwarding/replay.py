@@ -1,0 +1,49 @@
+"""`replay`, which cron runs: it tries at once, whoever waits, and removes what a killed forwarder left behind."""
+
+from __future__ import annotations
+
+from ..errors import NotDelivered, TcpwrapAlertError
+from ..spool.spool import Spool
+from .attempt import attempt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..config.read import Config
+
+
+def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> None:
+    """Deliver all that waits, now.
+
+    Args:
+        on_accepted: called with the number of queue files that went, each time that some have.
+        tries_rested: try the results, too, that were rejected not long ago.
+
+    Raises:
+        TcpwrapAlertError: why something still waits, the first reason, with all others; what was delivered before that
+            is out of the spool.
+    """
+    failures: list[TcpwrapAlertError] = []
+    for path in config.spool_dirs:
+        spool = Spool(path)
+        try:
+            spool.drop_root()
+            spool.leader.remove_if_stale()
+        except TcpwrapAlertError as error:
+            failures.append(error)  # told at the end: it holds nothing up
+        try:
+            if spool.has_work():
+                attempt(spool, config, on_accepted, tries_rested).raise_faults()
+        except TcpwrapAlertError as error:
+            failures.append(error)
+    if failures:
+        raise _first_with_others(failures)
+
+
+def _first_with_others(failures: list[TcpwrapAlertError]) -> TcpwrapAlertError:
+    """Return the first of the failures that says that something waits, else the first, with all others."""
+    told = [error for error in failures if isinstance(error, NotDelivered)]
+    first = told[0] if told else NotDelivered(failures[0], 0)
+    first.others += [error for error in failures if error not in (first, first.why) and str(error) != str(first)]
+    return first
