@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import time
 
-from .errors import CheckResultError, UsageError
+from .errors import CheckResultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     # Words, and how often they came, when first and when last (ns since the epoch): see spool/tally.py.
     Counted = tuple[tuple[str, ...], tuple[int, int, int]]
@@ -130,61 +130,14 @@ class CheckResult:
         return f"[{int(at_s)}] {what};{self.return_code};{escape_newlines(self.plugin_output)}"
 
 
-def parse_check_result(arguments: Sequence[str]) -> CheckResult:
-    """Return the check result of the arguments HOST SERVICE STATE OUTPUT, or HOST STATE OUTPUT for a host check.
-
-    A fifth argument is performance data, which goes behind the output and a `|`; if it is empty, there is none.
-
-    Raises:
-        UsageError: not three, four or five arguments, or an empty service description.
-        CheckResultError: values that are not a check result.
-    """
-    if len(arguments) == 3:
-        host_name, state, plugin_output = arguments
-        return CheckResult(host_name, "", parse_state(state, is_host_check=True), plugin_output)
-    if len(arguments) not in (4, 5):
-        given = "1 argument" if len(arguments) == 1 else f"{len(arguments)} arguments"
-        raise UsageError(f"{given} instead of HOST SERVICE STATE OUTPUT [PERFDATA] or HOST STATE OUTPUT")
-    host_name, service_description, state, *texts = arguments
-    if not service_description:
-        raise UsageError("the service description is empty; a host check has three arguments: HOST STATE OUTPUT")
-    plugin_output = "|".join(texts if texts[-1] else texts[:1])
-    return CheckResult(host_name, service_description, parse_state(state, is_host_check=False), plugin_output)
+def states(*, is_host_check: bool) -> tuple[str, ...]:
+    """Return the words of the states, in the order of their return codes."""
+    return HOST_STATES if is_host_check else SERVICE_STATES
 
 
-def parse_state(word: str, *, is_host_check: bool) -> int:
-    """Return the return code of what a plugin or a person says: a state's word, or of a service any whole number.
-
-    Raises:
-        CheckResultError: for anything else, `CRIT` for example; of a host, for any number but 0-2.
-    """
-    number = whole_number(word)
-    if number is not None and not is_host_check:
-        return number
-    return parse_return_code(word, is_host_check=is_host_check)
-
-
-def parse_return_code(word: str, *, is_host_check: bool) -> int:
-    """Return the return code for the number or the word of a state: `2`, `02`, `CRITICAL`, `critical` or `Critical`.
-
-    Raises:
-        CheckResultError: for anything else; `CRIT` and `-1` are not guessed at.
-    """
-    states = _states(is_host_check=is_host_check)
-    for return_code, state in enumerate(states):
-        if word in (state, state.lower(), state.capitalize()) or whole_number(word) == return_code:
-            return return_code
-    kind = "host" if is_host_check else "service"
-    raise CheckResultError(f"state {shown(word)} of a {kind} is not one of {_name(states)}")
-
-
-def whole_number(text: str) -> int | None:
-    """Return the whole number that `text` is, or None; `02`, ` 2`, `+2` and `2.0` are 2."""
-    number, _, fraction = text.strip().partition(".")
-    digits = number[1:] if number[:1] in ("+", "-") else number
-    if not text.isascii() or not digits.isdigit() or len(digits) > MAX_DIGITS or fraction.strip("0"):
-        return None
-    return int(number)
+def named_states(*, is_host_check: bool) -> str:
+    """Return the states for a message: `0 UP, 1 DOWN, 2 UNREACHABLE`."""
+    return ", ".join(f"{number} {word}" for number, word in enumerate(states(is_host_check=is_host_check)))
 
 
 def format_time(at_s: float) -> str:
@@ -232,27 +185,19 @@ def _clean_output(text: str) -> str:
     return "".join(char if char.isprintable() or char in OUTPUT_BLANKS else "?" for char in text)
 
 
-def _states(*, is_host_check: bool) -> tuple[str, ...]:
-    return HOST_STATES if is_host_check else SERVICE_STATES
-
-
 def _is_state(return_code: int, *, is_host_check: bool) -> bool:
     """Return whether `return_code` is a state's; raise CheckResultError unless it can at least be told as a number."""
     if not isinstance(return_code, int) or isinstance(return_code, bool):
         given = f"{cut(clean(repr(return_code)), 60)} of type {type(return_code).__name__}"
         raise CheckResultError(f"a return code is a whole number, not {given}")
-    states = _states(is_host_check=is_host_check)
-    if 0 <= return_code < len(states):
+    if 0 <= return_code < len(states(is_host_check=is_host_check)):
         return True
+    known = named_states(is_host_check=is_host_check)
     if abs(return_code) >= 10**MAX_DIGITS:
-        raise CheckResultError(f"a return code of more than {MAX_DIGITS} digits is not one of {_name(states)}")
+        raise CheckResultError(f"a return code of more than {MAX_DIGITS} digits is not one of {known}")
     if is_host_check:
-        raise CheckResultError(f"return code {return_code} is not one of {_name(states)}")
+        raise CheckResultError(f"return code {return_code} is not one of {known}")
     return False
-
-
-def _name(states: tuple[str, ...]) -> str:
-    return ", ".join(f"{return_code} {state}" for return_code, state in enumerate(states))
 
 
 def _check_name(field: str, name: str, max_bytes: int) -> None:

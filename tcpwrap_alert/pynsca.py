@@ -27,7 +27,8 @@ from __future__ import annotations
 
 import os
 
-from .check_result import CheckResult, shown, whole_number
+from .arguments import as_bytes, as_number, as_text
+from .check_result import CheckResult
 from .nsca.cipher import check_method
 from .nsca.client import send_check_results
 from .nsca.server import A_DAY_S, Server
@@ -114,23 +115,3 @@ class NSCANotifier:
             A_DAY_S if timeout is None else timeout,
         )
         send_check_results(server, [result], padding=self.padding)
-
-
-def as_text(text: str | bytes) -> str:
-    """Return a text that a program gave as str or as bytes; bytes that are not UTF-8 become surrogates (PEP 383)."""
-    return text.decode(errors="surrogateescape") if isinstance(text, bytes) else text
-
-
-def as_bytes(text: str | bytes | None) -> bytes:
-    """Return the bytes of a password that a program gave as str, as bytes or not at all."""
-    return text.encode(errors="surrogateescape") if isinstance(text, str) else text or b""
-
-
-def as_number(name: str, value: int | str | bytes) -> int:
-    """Return the whole number `value` of the parameter `name`. Raises ValueError if it is a text and no number."""
-    if not isinstance(value, (str, bytes)):
-        return value
-    number = whole_number(as_text(value))
-    if number is None:
-        raise ValueError(f"{name} {shown(as_text(value))} is not a number")
-    return number

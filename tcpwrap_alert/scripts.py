@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .check_result import clean, parse_check_result
+from .check_result import clean
 from .config.read import Config, read_config
 from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.spool import Spool
@@ -56,6 +56,8 @@ def submit_check_result() -> int:
     if arguments in (["-h"], ["--help"]):
         return _print_help()
     try:
+        from .arguments import parse_check_result
+
         result = parse_check_result(arguments)
         config = read_config()
         _complain("submit_check_result", config.warning)

@@ -28,12 +28,12 @@ from __future__ import annotations
 import logging
 import sys
 
+from .arguments import as_bytes, as_number, as_text
 from .check_result import CheckResult
 from .config.read import read_config
 from .errors import TcpwrapAlertError
 from .nsca.client import send_check_results
 from .nsca.server import A_DAY_S, DEFAULT_PORT, Server
-from .pynsca import as_bytes, as_number, as_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 
 # Each room, top to bottom, and the rooms that it may import, lazily and for types included. An arrow only points down.
 # Change this table when you mean to change the design.
-VALUES = "errors check_result denial"
+VALUES = "errors check_result arguments denial"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
     "commands": f"forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "__init__": "nsca pynsca send_nsca",
-    "send_nsca": f"config pynsca nsca {VALUES}",
+    "send_nsca": f"config nsca {VALUES}",
     "forwarding": f"transports spool config nsca system_log {VALUES}",
     "transports": f"config nsca {VALUES}",
     "spool": f"config system_log {VALUES}",
@@ -34,6 +34,7 @@ ROOMS = {
     "nsca": VALUES,
     "system_log": VALUES,
     "denial": "check_result errors",
+    "arguments": "check_result errors",
     "check_result": "errors",
     "errors": "",
 }

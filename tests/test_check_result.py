@@ -16,13 +16,9 @@ from tcpwrap_alert.check_result import (
     clean,
     cut,
     format_time,
-    parse_check_result,
-    parse_return_code,
-    parse_state,
     shown,
-    whole_number,
 )
-from tcpwrap_alert.errors import CheckResultError, UsageError
+from tcpwrap_alert.errors import CheckResultError
 
 # Not a character of text for a monitor: controls, line ends, a reordering mark, and bytes that are not UTF-8.
 UNPRINTABLE = ["\n", "\r", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\ud800", os.fsdecode(b"\xc3")]
@@ -348,111 +344,6 @@ def test_dated_changes_only_the_output_of_a_copy(service_description):
 )
 def test_external_command_is_one_line_for_nagios(result, line):
     assert result.external_command(1_700_000_000.9) == line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "fields"),
-    [
-        (["h", "svc", "CRITICAL", "text"], ("h", "svc", 2, "text")),
-        (["h", "svc", "3", ""], ("h", "svc", 3, "")),
-        (["h", "svc", "127", ""], ("h", "svc", 3, "(return code 127)")),
-        (("h", "DOWN", "text"), ("h", "", 1, "text")),
-        (["h", "2", "text"], ("h", "", 2, "text")),
-        (["h", "2", ""], ("h", "", 2, "")),
-        (["h", "svc", "OK", "text", "a=1 b=2"], ("h", "svc", 0, "text|a=1 b=2")),
-        (["h", "svc", "OK", "text", ""], ("h", "svc", 0, "text")),
-        (["h", "svc", "OK", "", "a=1"], ("h", "svc", 0, "|a=1")),
-        (["h", "svc", "OK", "", ""], ("h", "svc", 0, "")),
-        (["h", "svc", "-1", "text", "a=1"], ("h", "svc", 3, "(return code -1) text|a=1")),
-    ],
-)
-def test_number_of_arguments_says_what_they_are(arguments, fields):
-    result = parse_check_result(arguments)
-    assert (result.host_name, result.service_description, result.return_code, result.plugin_output) == fields
-
-
-@pytest.mark.parametrize(
-    ("arguments", "count"),
-    [
-        ([], "0 arguments"),
-        (["h"], "1 argument"),
-        (["h", "OK"], "2 arguments"),
-        (["h", "s", "0", *"opq"], "6 arguments"),
-    ],
-)
-def test_other_number_of_arguments_is_a_usage_error(arguments, count):
-    message = rf"^{count} instead of HOST SERVICE STATE OUTPUT \[PERFDATA\] or HOST STATE OUTPUT$"
-    with pytest.raises(UsageError, match=message):
-        parse_check_result(arguments)
-
-
-@pytest.mark.parametrize("performance_data", [[], [""], ["a=1"]])
-def test_empty_service_description_is_no_host_check(performance_data):
-    with pytest.raises(UsageError, match="service description is empty; a host check has three arguments"):
-        parse_check_result(["h", "", "OK", "text", *performance_data])
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["", "s", "OK", "t"], ["", "UP", "t"], ["h;1", "s", "OK", "t"], ["h", "s\n", "OK", "t"], ["\udcff", "UP", "t"]],
-)
-def test_arguments_of_no_check_result_are_an_error(arguments):
-    with pytest.raises(CheckResultError):
-        parse_check_result(arguments)
-
-
-@pytest.mark.parametrize(
-    ("words", "is_host_check", "return_code"),
-    [
-        (["0", "OK", "ok", "Ok"], False, 0),
-        (["1", "WARNING", "warning", "Warning"], False, 1),
-        (["2", "02", "2.0", "+2", " 2\n", "CRITICAL", "critical", "Critical"], False, 2),
-        (["3", "UNKNOWN", "unknown", "Unknown"], False, 3),
-        (["0", "UP", "up", "Up"], True, 0),
-        (["1", "01", "1.0", "DOWN", "down", "Down"], True, 1),
-        (["2", "UNREACHABLE", "unreachable", "Unreachable"], True, 2),
-    ],
-)
-def test_a_state_is_its_number_or_its_word(words, is_host_check, return_code):
-    assert {parse_return_code(word, is_host_check=is_host_check) for word in words} == {return_code}
-
-    assert {parse_state(word, is_host_check=is_host_check) for word in words} == {return_code}
-
-
-NO_STATES = ["", "CRIT", "CRITICAL!", "OK\n", "O\u212a", "two", "\uff12", "\u0662", "\u00b2", "9" * 19]
-NO_STATES += ["2.5", "0x2", "2e0", "1_0", "--1", "+", ".", ".0", "2 0"]
-
-
-@pytest.mark.parametrize("word", [*NO_STATES, "DOWN", "UP"])
-@pytest.mark.parametrize("parse", [parse_return_code, parse_state])
-def test_state_of_a_service_is_not_guessed(parse, word):
-    with pytest.raises(CheckResultError, match=r"^state '.*' of a service is not one of 0 OK, 1 WARNING, 2 CRIT"):
-        parse(word, is_host_check=False)
-
-
-@pytest.mark.parametrize("word", [*NO_STATES, "3", "03", "-1", "OK", "CRITICAL", "UNKNOWN", " UP"])
-@pytest.mark.parametrize("parse", [parse_return_code, parse_state])
-def test_state_of_a_host_is_not_guessed(parse, word):
-    with pytest.raises(CheckResultError, match=r"^state '.*' of a host is not one of 0 UP, 1 DOWN, 2 UNREACHABLE$"):
-        parse(word, is_host_check=True)
-
-
-@pytest.mark.parametrize(("word", "number"), [("4", 4), ("-1", -1), ("127", 127), ("0255", 255), ("130.00", 130)])
-def test_other_number_is_a_services_state(word, number):
-    assert parse_state(word, is_host_check=False) == number
-    with pytest.raises(CheckResultError, match=f"^state '{word}' of a service is not one of 0 OK"):
-        parse_return_code(word, is_host_check=False)
-
-
-@given(st.integers(1 - 10**18, 10**18 - 1), st.sampled_from(["", " ", "\t"]), st.sampled_from(["", ".", ".0", ".00"]))
-def test_any_number_is_read_back(number, blank, fraction):
-    assert whole_number(f"{blank}{number}{fraction}{blank}") == number
-
-
-@given(any_text)
-def test_any_text_is_a_number_as_int_has_it_or_none(text):
-    number = whole_number(text)
-    assert number is None or number == float(text)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_example_configuration_is_valid_as_it_is():
     assert (server.host, server.password) == ("nagios.example", b"change me")
 
 
-def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config):
+def test_example_configuration_has_every_default(tmp_path, run, write_config):
     keys = re.findall(r"^#?([a-z_0-9]+)=", EXAMPLE, re.MULTILINE)
     write_config(nonsense="")
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..check_result import parse_check_result
+from ..arguments import parse_check_result
 from ..config.read import Config
 from ..forwarding.submit import submit
 from .options import LITERAL, config_option

@@ -6,7 +6,8 @@ password is no row of the table: it is bytes, and its blanks belong to it.
 
 from __future__ import annotations
 
-from ..check_result import CheckResult, parse_return_code
+from ..arguments import parse_return_code
+from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from .address import parse_port, parse_servers

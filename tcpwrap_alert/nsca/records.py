@@ -20,15 +20,8 @@ from __future__ import annotations
 
 import re
 
-from ..check_result import (
-    HOST_STATES,
-    MAX_HOST_NAME_BYTES,
-    SERVICE_STATES,
-    CheckResult,
-    parse_state,
-    shown,
-    whole_number,
-)
+from ..arguments import parse_state, whole_number
+from ..check_result import HOST_STATES, MAX_HOST_NAME_BYTES, SERVICE_STATES, CheckResult, shown
 from ..errors import CheckResultError
 
 TYPE_CHECKING = False
