@@ -47,6 +47,15 @@ def test_wrong_switch_is_told_with_its_allowed_values(write, key, value):
     assert fault_of(path) == f"{path}:1: {key} is '{value}', not one of 1, true, yes, 0, false, no"
 
 
+@pytest.mark.parametrize("line", ["encryption_method=14   # AES", "encryption_method= 14 #"])
+def test_comment_behind_a_number_is_none_of_it(read, line):
+    assert read(line).sections[""] == {"encryption_method": 14}
+
+
+def test_comment_behind_a_switch_is_none_of_it(read):
+    assert read("legacy_2_7_mode=false # no").sections[""] == {"legacy_2_7_mode": False}
+
+
 @pytest.mark.parametrize(("value", "age_s"), [("7d", 604800), ("12h", 43200), ("30m", 1800), ("1s", 1)])
 def test_max_age_has_its_unit(read, value, age_s):
     assert read(f"max_age={value}").sections[""] == {"max_age": age_s}
@@ -101,7 +110,17 @@ BAD_LINES = [
     ("encryption_method=", "encryption_method '' is not a whole number"),
     ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
     ("encryption_method=\uff11", "encryption_method '\uff11' is not a whole number"),
-    ("encryption_method=1 # XOR", "encryption_method '1 # XOR' is not a whole number"),
+    ("encryption_method=1 XOR", "encryption_method '1 XOR' is not a whole number"),
+    ("encryption_method=1# XOR", "encryption_method '1# XOR' is not a whole number"),
+    (
+        "decryption_method=1",
+        "unknown key 'decryption_method'; this is the server's nsca.cfg; here the key is encryption_method",
+    ),
+    (
+        "command_file=/x",
+        "unknown key 'command_file'; this is the server's nsca.cfg, and here goes what C send_nsca reads",
+    ),
+    ('identity = "x"', "unknown key 'identity'; this is a file of NSCA-ng"),
     ("port=0", "port 0 is not between 1 and 65535"),
     ("port=65536", "port 65536 is not between 1 and 65535"),
     ("port=-1", "port '-1' is not a whole number"),

@@ -363,3 +363,52 @@ def test_no_bytes_keep_the_spool_from_being_found(content):
     with as_file(content) as path, pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
         assert read_config(path).spool_dirs[-1] == DEFAULT_SPOOL
+
+
+def test_byte_order_mark_before_the_first_key_is_none(read):
+    assert read(b"\xef\xbb\xbfserver=h\npassword=x\n").server().password == b"x"
+
+
+def test_byte_order_mark_does_not_hide_the_spool(read, monkeypatch):
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    assert read(b"\xef\xbb\xbfspool_dir=/s\n").spool_dirs[0] == "/s"
+
+
+@pytest.mark.parametrize("name", ["a/b", "", ".x", "x" * 64, "a b", "\x1b"])
+def test_section_that_cannot_be_a_directory_is_told(write, name):
+    path = write(f"server=h\n[{name}]\n")
+    assert fault_of(path).startswith(f"{path}:2: ")
+    assert "is no section; write [name]" in fault_of(path)
+
+
+def test_section_that_is_there_twice_is_told(write):
+    path = write("[a]\nserver=h\n[a]\nserver=i\n")
+    assert fault_of(path) == f"{path}:3: section [a] is here twice"
+
+
+def test_sections_are_monitors_with_defaults_from_above(read):
+    config = read("password=top\nhost_name=firestorm\n[a]\nserver=h:1\n[b]\nserver=i\npassword=own\n")
+    assert [(monitor.name, str(monitor)) for monitor in config.monitors] == [("a", "h:1"), ("b", "i:5667")]
+    assert [monitor.targets[0].password for monitor in config.monitors] == [b"top", b"own"]
+    assert {monitor.wording.host_name for monitor in config.monitors} == {"firestorm"}
+
+
+def test_server_above_the_sections_is_a_monitor_too(read):
+    config = read("server=h\n[a]\nserver=i\n")
+    assert [monitor.name for monitor in config.monitors] == ["default", "a"]
+
+
+def test_section_without_a_server_is_told(read):
+    with pytest.raises(ConfigError, match=r"no monitor to send to in \[a\]; add a line like server="):
+        read("server=h\n[a]\nfold=no\n").monitors  # noqa: B018 - asked for what it raises
+
+
+def test_nodes_of_one_monitor_are_tried_in_their_order(read):
+    (monitor,) = read("server=a:1;b\nport=2\n").monitors
+    assert [str(target) for target in monitor.targets] == ["a:1", "b:2"]
+    assert str(monitor) == "a:1;b:2"
+
+
+def test_nodes_of_two_schemes_are_told(write):
+    path = write("server=a;/nagios.cmd\n")
+    assert "has nodes of two schemes, file and nsca" in fault_of(path)

@@ -94,7 +94,7 @@ def queue_file(kind, *lines):
             "^not a check_result: the host name is empty$",
         ),
         (
-            queue_file(b"check_result", b"host_name=h", b"service_description=s", b"return_code=4", b"plugin_output="),
+            queue_file(b"check_result", b"host_name=h", b"service_description=", b"return_code=4", b"plugin_output="),
             "^not a check_result: return code 4 is not one of",
         ),
         (
