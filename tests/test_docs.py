@@ -113,7 +113,7 @@ def test_python_of_the_pages_arrives(nagios_example):
         for block in read_blocks(page, "python"):
             exec(block.text, {})
     disks = [f"firestorm;Disk {number};0;OK" for number in range(20)]
-    assert nagios_example.results() == [*disks, *disks, "firestorm;Backup;0;OK - 12 GiB"]
+    assert nagios_example.results() == [*disks, *disks, *["firestorm;Backup;0;OK - 12 GiB"] * 2]
 
 
 def test_example_configuration_is_valid_as_it_is():
@@ -135,6 +135,12 @@ def test_example_configuration_has_every_default(tmp_path, run, write_config):
         assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
     for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
+
+
+def test_section_of_the_example_is_a_second_monitor(tmp_path):
+    section = "\n".join(re.findall(r"^#     (.*)$", EXAMPLE, re.MULTILINE))
+    (tmp_path / "two.cfg").write_text(f"{EXAMPLE}{section}\n")
+    assert [monitor.name for monitor in read_config(str(tmp_path / "two.cfg")).monitors] == ["default", "second"]
 
 
 @pytest.mark.parametrize("page", ["README", "daemons"])
