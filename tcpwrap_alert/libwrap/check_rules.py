@@ -113,21 +113,25 @@ class RulesCheck:
             self._find(rule, what)
         elif not does_report and not effect.fault and not rule.is_silent and not any(map(means_hook, effect.commands)):
             self._find(rule, *_without_alert(rule))
-        if effect.denies and rule.options and not effect.has_verdict and self._failing:
+        if effect.denies:
             self._check_aclexec(rule)
 
     def _check_aclexec(self, rule: Rule) -> None:
-        """Say what lets in whom it should deny after an aclexec whose command has failed.
+        """Say for whom this rule does not count after an aclexec whose command has failed.
 
-        In Debian's libwrap (7.6.q-32 and q-36) such a rule does not match, and neither does then any later one that has
-        options: for this client, and in a process that serves several, for all that come after him.
+        Debian's libwrap (7.6.q-32 and q-36) leaves the file then. In hosts.deny it then passes over rules with options
+        that end in no verdict: for this client, and in a process that serves several, for all that come after him.
         """
         for failing in self._failing:
-            if may_meet(failing, rule) or (may_share_daemons(failing, rule) and self._stays(failing, rule)):
-                where = f"{failing.path}:{failing.lineno}"
-                self._find(
-                    rule, f"lets in whom the aclexec of {where} fails for, as it has options; end it in ': deny'"
-                )
+            where = f"the aclexec of {failing.path}:{failing.lineno}"
+            meets = may_meet(failing, rule)
+            if failing.path == rule.path and meets:
+                what = "put it before" if not rule.is_in_allow else "move it to hosts.deny"
+                self._find(rule, f"not asked for whom {where} fails for, as libwrap leaves the file there; {what}")
+                return
+            stays = may_share_daemons(failing, rule) and self._stays(failing, rule)
+            if failing.path != rule.path and rule.options and not rule.effect.has_verdict and (meets or stays):
+                self._find(rule, f"lets in whom {where} fails for, as it has options; end it in ': deny'")
                 return
 
     def _stays(self, *rules: Rule) -> bool:

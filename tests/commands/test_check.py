@@ -55,12 +55,16 @@ def test_example_alone_locks_everybody_out(run, isolated, tmp_path):
     assert ": nobody can connect any more, not even you: " in done.stdout
 
 
-def test_what_the_example_says_of_its_other_rules_is_so(check, peer):
+def test_other_rules_of_the_example_are_right(check, peer, tmp_path):
     for name in ("rpcbind", "sshd", "vsftpd", "nrpe"):
         peer(name)
     text = EXAMPLE.read_text().replace("/opt/tcpwrap-alert/bin/handle_tcp_wrapper", "HOOK")
-    at_once, classic = (line[2:] + "\n" for line in text.splitlines() if line[:1] == "#" and "(HOOK" in line)
-    assert check(at_once + text) == []
+    at_once, of_a_file, classic = (line[2:] + "\n" for line in text.splitlines() if line[:1] == "#" and "(HOOK" in line)
+    silent, denied = re.findall(r"^# (# tcpwrap-alert: silent\n)# (.*\n)", text, re.MULTILINE)[0]
+    (tmp_path / "evil").write_text("203.0.113.7\n")
+    of_a_file = of_a_file.replace("/etc/hosts.evil", str(tmp_path / "evil"))
+    assert check(silent + denied + of_a_file + at_once + text) == []
+    assert check(denied + text) != []
     waits, ends = check(classic)
     assert "rfc931 holds client and daemon for 10 s" in waits
     assert "twist takes the place of the process that asks, and may so end " in ends

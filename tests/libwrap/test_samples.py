@@ -105,6 +105,8 @@ def test_libwrap_does_what_stands_below(sample, wrap):
         for question in sample.questions
     ]
     assert said == sample.questions
+    asked = [(question.daemon, question.client, question.name) for question in sample.one_process]
+    assert wrap.outcomes_in_one_process(asked) == [question.outcome for question in sample.one_process]
 
 
 def test_there_are_as_many_samples_as_promised():

@@ -50,22 +50,27 @@ class Libwrap:
 
     def ask(self, daemon: str = "sshd", client: str = "203.0.113.7", uid: int = 0) -> tuple[bool, list[str]]:
         """Return whether the client is denied, and the arguments of each run of the hook."""
-        answer, calls = self._answer(daemon, client, "unknown", uid)
-        return answer != "allowed", calls
+        answers, calls = self._answers([(daemon, client, "unknown")], uid)
+        return answers != ["allowed"], calls
 
     def outcome(self, daemon: str, client: str, name: str) -> str:
         """Return `allowed`, `denied` or `twist`, and the calls of the hook; `alert` is a denial with the right one."""
-        answer, calls = self._answer(daemon, client, name, 0)
+        answers, calls = self._answers([(daemon, client, name)])
+        answer = answers[0] if answers else "twist"  # another program has taken the place of the process
         alert = f"{client if name == 'unknown' else name} {daemon}"
         if (answer, calls) == ("denied", [alert]):
             return "alert"
         return ", ".join([answer, *("alert" if call == alert else f"hook {call}" for call in calls)])
 
-    def _answer(self, daemon: str, client: str, name: str, uid: int) -> tuple[str, list[str]]:
-        self._process.stdin.write(json.dumps([daemon, client, name, uid]) + "\n")
+    def outcomes_in_one_process(self, questions: list[tuple[str, str, str]]) -> list[str]:
+        """Return `allowed` or `denied` for each daemon, client and client's name, all asked by one process."""
+        return self._answers(questions)[0]
+
+    def _answers(self, questions: list[tuple[str, str, str]], uid: int = 0) -> tuple[list[str], list[str]]:
+        self._process.stdin.write(json.dumps([questions, uid]) + "\n")
         self._process.stdin.flush()
-        answer, calls = json.loads(self._process.stdout.readline())
-        return answer, calls
+        answers, calls = json.loads(self._process.stdout.readline())
+        return answers, calls
 
     def stop(self) -> None:
         """End the process."""
@@ -77,7 +82,7 @@ def is_there() -> bool:
     return ctypes.util.find_library("wrap") is not None
 
 
-def _ask(libwrap: ctypes.CDLL, daemon: str, client: str, name: str, uid: int) -> tuple[str, list[str]]:
+def _ask(libwrap: ctypes.CDLL, questions: list[list[str]], uid: int) -> tuple[list[str], list[str]]:
     told, tell = os.pipe()
     answered, answer = os.pipe()
     pid = os.fork()
@@ -87,16 +92,17 @@ def _ask(libwrap: ctypes.CDLL, daemon: str, client: str, name: str, uid: int) ->
             os.setgroups([])
             os.setgid(uid)
             os.setuid(uid)
-        os.write(answer, b"denied" if _is_denied(libwrap, daemon, client, name) else b"allowed")
+        for question in questions:
+            os.write(answer, b"denied\n" if _is_denied(libwrap, *question) else b"allowed\n")
         os._exit(0)
     os.close(tell)
     os.close(answer)
     with open(answered) as pipe:
-        result = pipe.read() or "twist"  # another program has taken the place of the process
+        answers = pipe.read().split()
     with open(told) as pipe:
         calls = pipe.read().splitlines()  # ends with the last of the hook's processes
     os.waitpid(pid, 0)
-    return result, calls
+    return answers, calls
 
 
 def _is_denied(libwrap: ctypes.CDLL, daemon: str, client: str, name: str) -> bool:

@@ -42,6 +42,7 @@ class Sample(NamedTuple):
     sections: dict[str, str]
     expected: list[Expected]
     questions: list[Question]
+    one_process: list[Question]  # asked one after the other by the same process; the outcome says nothing of alerts
     programs: list[str]
 
     def rules(self, file: str) -> str:
@@ -60,8 +61,9 @@ def read_sample(path: Path) -> Sample:
     sections = {name: _unescape(text) for name, text in texts.items()}
     expected = [finding for file in FILES for finding in _expected(file, texts.get(file, ""))]
     questions = [_question(line) for line in sections["libwrap"].splitlines() if line]
+    one_process = [_question(line) for line in sections.get("libwrap, one process", "").splitlines() if line]
     programs = sections.get("programs", "\n".join(PROGRAMS)).split("\n")
-    return Sample(path.name, sections, expected, questions, [name for name in programs if name])
+    return Sample(path.name, sections, expected, questions, one_process, [name for name in programs if name])
 
 
 def all_samples() -> list[Sample]:
