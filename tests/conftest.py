@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -11,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peers.fake_daemon import FakeDaemon
 from peers.nsca_daemon import NscaDaemon
 from support import namespaces
 from support.missing import skip_or_fail
+from support.results import PASSWORD
 
 BIN_DIR = Path(sys.executable).parent
 
@@ -83,6 +86,13 @@ def isolated() -> None:
     """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
     if not namespaces.entered:
         skip_or_fail("private namespaces need root")
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., FakeDaemon]]:
+    """Start fake NSCA servers and stop them after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
 
 
 @pytest.fixture

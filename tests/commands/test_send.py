@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pty
@@ -11,23 +10,17 @@ import subprocess
 import time
 
 import pytest
-from peers.fake_daemon import OLD_PACKET_SIZE, FakeDaemon, closes, silent, stock
+from peers.fake_daemon import OLD_PACKET_SIZE, closes, silent, stock
 from peers.nsca_daemon import wait_for
+from support import results
 
-PASSWORD = "s3cret"
+PASSWORD = results.PASSWORD.decode()
 ETB = "\x17"
 RECORD = "h\ts\t0\tfine\n"
 FINE = ("h", "s", 0, "fine")
 ONE_SENT = "1 data packet(s) sent to host successfully.\n"
 NONE_SENT = "0 data packet(s) sent to host successfully.\n"
 CLOSED_PORT = 1
-
-
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, password=PASSWORD.encode(), **kwargs))
 
 
 @pytest.fixture
@@ -56,12 +49,8 @@ def one_line(text):
     return text
 
 
-def fields_of(packets):
-    return [(each.host_name, each.service_description, each.return_code, each.plugin_output) for each in packets]
-
-
 def received(daemon, number=0):
-    return fields_of(daemon.connection(number).packets)
+    return results.fields_of(daemon.connection(number).packets)
 
 
 # Where to send to
@@ -471,7 +460,7 @@ def sending(daemon):
 
 
 def test_a_record_is_sent_when_it_is_complete(sending, daemon):
-    assert fields_of(daemon.connections[0].packets) == [FINE]
+    assert results.fields_of(daemon.connections[0].packets) == [FINE]
     assert sending.communicate(RECORD, timeout=20) == (ONE_SENT.replace("1", "2"), "")
     assert sending.returncode == 0
     assert received(daemon) == [FINE, FINE]

@@ -7,7 +7,6 @@ are counted at the server's end, from the packets that it really took, over all 
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import random
 import re
@@ -20,7 +19,6 @@ import pytest
 from peers import fake_daemon
 from peers.fake_daemon import (
     INIT_VECTOR,
-    FakeDaemon,
     answers,
     black_hole,
     closes,
@@ -40,14 +38,13 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
+from support.results import PASSWORD, numbered_results
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
-PASSWORD = b"s3cret-Wort"
 TIMEOUT_S = 0.7
 ALLOWED_S = 1.0  # beside the deadline
 DRIP_S = TIMEOUT_S / 10  # a byte per second, beside a deadline of ten
@@ -76,7 +73,7 @@ class Host:
         self.config.chmod(0o600)
 
     def enqueue(self, *numbers):
-        for result in make_results(*numbers):
+        for result in numbered_results(*numbers):
             self.spool.enqueue(check_result_entry(result))
 
     def run(self, *argv, text=""):
@@ -99,17 +96,6 @@ def make_host(tmp_path):
     """Make one host after another; their forwarders end with the test."""
     numbers = iter(range(100))
     return lambda server, **settings: Host(tmp_path / f"host{next(numbers)}", server, **settings)
-
-
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-def make_results(*numbers):
-    return [CheckResult("firestorm", f"Service {number}", number % 4, "text") for number in numbers]
 
 
 def times_received(daemon):
