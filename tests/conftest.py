@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ from peers.nsca_daemon import NscaDaemon
 from support import namespaces
 from support.missing import skip_or_fail
 from support.results import PASSWORD
+
+from tcpwrap_alert.spool.spool import Spool
 
 BIN_DIR = Path(sys.executable).parent
 
@@ -43,6 +46,18 @@ def spool_dir(tmp_path: Path) -> Path:
     """An empty spool, as an installation leaves it."""
     (tmp_path / "spool" / "new").mkdir(parents=True)
     return tmp_path / "spool"
+
+
+@pytest.fixture
+def spool(spool_dir: Path) -> Spool:
+    """The same, to ask and to fill."""
+    return Spool(str(spool_dir))
+
+
+@pytest.fixture
+def waiting(run: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[[], list[dict[str, object]]]:
+    """Return what waits in the test's spool: the rows of `queue --json`."""
+    return lambda: json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import signal
@@ -13,6 +12,7 @@ import pytest
 from peers.fake_daemon import OLD_PACKET_SIZE, closes, silent, stock
 from peers.nsca_daemon import wait_for
 from support import results
+from support.messages import one_line
 
 PASSWORD = results.PASSWORD.decode()
 ETB = "\x17"
@@ -39,14 +39,6 @@ def send(run):
 
 def outcome(done):
     return done.returncode, done.stdout, done.stderr
-
-
-def one_line(text):
-    """Return `text`, which must be one line and no traceback."""
-    assert text.count("\n") == 1, text
-    assert "Traceback" not in text
-    assert PASSWORD not in text
-    return text
 
 
 def received(daemon, number=0):
@@ -340,12 +332,10 @@ def test_readable_password_warns_on_a_terminal_only(send, daemon, tmp_path):
 
 
 @pytest.fixture
-def waiting(run):
-    """Return what `queue` says of what waits."""
-    return lambda: [
-        (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
-        for row in json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
-    ]
+def waiting(waiting):
+    """Return the fields of what waits."""
+    fields = ("host_name", "service_description", "return_code", "plugin_output")
+    return lambda: [tuple(map(row.get, fields)) for row in waiting()]
 
 
 def test_without_spool_nothing_is_kept(send, waiting, spool_dir, write_config):

@@ -38,6 +38,7 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
+from support.messages import one_line
 from support.results import PASSWORD, numbered_results
 
 from tcpwrap_alert.spool.entries import check_result_entry
@@ -102,14 +103,6 @@ def times_received(daemon):
     """Return how often each check result came, by its number."""
     packets = [packet for connection in daemon.connections for packet in connection.packets]
     return collections.Counter(int(packet.service_description.split()[1]) for packet in packets)
-
-
-def one_line(text):
-    """Return `text`, which must be one line, no traceback, and without the password."""
-    assert text.count("\n") == 1, text
-    assert PASSWORD.decode() not in text
-    assert "Traceback" not in text
-    return text
 
 
 # Each sickness meets the first connection of each command; the next connection finds the server well again.

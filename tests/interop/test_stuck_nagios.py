@@ -18,7 +18,6 @@ from peers.nsca_daemon import LINE, MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.entries import check_result_entry
-from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
@@ -80,11 +79,6 @@ def start(start_nsca, write_config):
         return daemon
 
     return start_with_pipe
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.configs import config_of
+from support.denials import counted
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
@@ -27,11 +28,6 @@ from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally
 
 DAY_S = 86400
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
 
 
 def deny(spool, *clients, age_s=100.0, **fields):
@@ -55,12 +51,6 @@ def outputs(spool, **values):
     parcels = make_parcels(read_waiting(spool, spool.scan(), faults), config_of(**values), time.time())
     assert faults == {}
     return [parcel.result.plugin_output for parcel in parcels]
-
-
-def counted(texts, label="denied"):
-    """Return how many denials, or check results, some texts stand for."""
-    found = [re.search(rf"\b{label}=(\d+)", text) for text in texts]
-    return sum(int(match[1]) for match in found if match) + sum(match is None for match in found)
 
 
 def told(what):

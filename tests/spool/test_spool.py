@@ -34,11 +34,6 @@ OLD_S = (65, -65, 86_400, 2e9)
 
 
 @pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
 def put(spool_dir):
     """Put a queue file into new/, last changed so many seconds ago, and return its path."""
 
