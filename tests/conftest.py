@@ -26,7 +26,10 @@ BIN_DIR = Path(sys.executable).parent
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move this process into namespaces of its own: no test can reach the machine's network, files or syslog."""
-    namespaces.enter()
+    try:
+        namespaces.enter(has_own_pids=hasattr(config, "workerinput"))  # a worker is in those of its parent
+    except OSError as error:
+        pytest.exit(f"{namespaces.NEEDED}: {error}", pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +103,7 @@ def peer() -> Callable[[str], str]:
 def isolated() -> None:
     """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
     if not namespaces.entered:
-        skip_or_fail("private namespaces need root")
+        skip_or_fail(namespaces.NEEDED)
 
 
 @pytest.fixture
