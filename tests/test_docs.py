@@ -22,6 +22,7 @@ from tcpwrap_alert.errors import EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
 RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny"
+HOSTS_DENY = (ROOT / "examples" / "hosts.deny").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
 PATHS = {page.stem: page for page in PAGES}
 TEXTS = {name: page.read_text() for name, page in PATHS.items()}
@@ -143,9 +144,9 @@ def test_section_of_the_example_is_a_second_monitor(tmp_path):
     assert [monitor.name for monitor in read_config(str(tmp_path / "two.cfg")).monitors] == ["default", "second"]
 
 
-@pytest.mark.parametrize("page", ["README", "daemons"])
-def test_rule_is_the_same_everywhere(page):
-    assert set(re.findall(r"^ALL: ALL: spawn .*$", TEXTS[page], re.MULTILINE)) == {RULE}
+@pytest.mark.parametrize("text", [TEXTS["README"], TEXTS["daemons"], HOSTS_DENY], ids=["README", "daemons", "example"])
+def test_rule_is_the_same_everywhere(text):
+    assert set(re.findall(r"^ALL: ALL: spawn .*$", text, re.MULTILINE)) == {RULE}
 
 
 def test_pages_name_targets_of_the_makefile():

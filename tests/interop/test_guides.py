@@ -99,6 +99,15 @@ def test_commands_do_what_the_page_says(host, shell, page, section):
         pytest.fail("the stage has a scene too many")
 
 
+def test_check_finds_nothing_wrong_with_more_rules(host):
+    allow, deny = (block.text for block in read_blocks(PAGES[1], "text") if block.section == "More rules")
+    Path("/etc/hosts.evil").touch()
+    Path("/etc/hosts.allow").write_text(allow)
+    Path("/etc/hosts.deny").write_text(deny)
+    done = host.run(TCPWRAP_ALERT, "check")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_every_stage_has_a_section():
     assert set(STAGES) - set(CASES) == set()
 
