@@ -21,7 +21,7 @@ from .findings import Finding, Findings
 from .hook_calls import HOOK, OPTION, calls_hook, faults_of_command, means_hook, reports
 from .hosts_access import Rule, read_rules
 from .options import COMMANDS, Option
-from .patterns import is_everything
+from .patterns import Patterns, is_everything
 from .reach import Decided, is_pattern, may_meet, may_share_daemons, normal_daemon
 
 RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
@@ -81,12 +81,12 @@ class RulesCheck:
         does_report = does_alert or any(map(reports, effect.commands))
         if effect.denies or does_report:
             self._check_outcome(rule, does_alert, does_report)
-            for what in () if effect.fault else _faults_of_options(rule.options):
-                self._find(rule, what)
-            if any(option.name == "twist" for option in rule.options):
-                self._check_twist(rule)
-            self._check_daemons(rule)
-        self._check_user_names(rule)
+            if rule.options and not effect.fault:
+                self._check_options(rule)
+            if unknown := _unknown_daemons(rule.daemons):
+                self._check_daemons(rule, unknown)
+        if any("@" in name for name in rule.clients.all_names()):
+            self._check_user_names(rule)
         self._note_who_is_let_in(rule)
         self._decided.add(rule)
         if not effect.decides:
@@ -142,6 +142,12 @@ class RulesCheck:
             if not asker.has_process_per_client
         )
 
+    def _check_options(self, rule: Rule) -> None:
+        for what in _faults_of_options(rule.options):
+            self._find(rule, what)
+        if rule.options[-1].name == "twist":
+            self._check_twist(rule)
+
     def _check_twist(self, rule: Rule) -> None:
         ended = [
             asker
@@ -153,15 +159,9 @@ class RulesCheck:
             what = f"twist takes the place of the process that asks, and may so end {_listed(names)}"
             self._find(rule, f"{what}: use '{OPTION}', or name daemons with a process for each client, such as sshd")
 
-    def _check_daemons(self, rule: Rule) -> None:
+    def _check_daemons(self, rule: Rule, unknown: dict[str, str]) -> None:
         """Name the daemons of the rule that nothing on this machine is called."""
-        names = []
-        for pattern in rule.daemons.names:
-            daemon = pattern.partition("@")[0]
-            why = None if is_pattern(normal_daemon(daemon)) else why_never_asked(daemon)
-            if why is not None and self._decided.leaves(rule, daemon):
-                names.append(f"'{daemon}' ({why})" if why else f"'{daemon}'")
-        if names:
+        if names := [text for name, text in unknown.items() if self._decided.leaves(rule, name)]:
             self._find(rule, f"no daemon of this machine asks this rule as {_listed(names, 'or')}")
 
     def _check_user_names(self, rule: Rule) -> None:
@@ -189,6 +189,14 @@ def _without_alert(rule: Rule) -> tuple[str, str]:
         )
         return text + f"them: '{daemons}: /etc/hosts.evil: spawn (…) &: deny'", "addresses without an alert"
     return text, ""
+
+
+@functools.lru_cache(1024)
+def _unknown_daemons(daemons: Patterns) -> dict[str, str]:
+    """Return the daemons that nothing on this machine is called, each with what to say of it."""
+    names = [pattern.partition("@")[0] for pattern in daemons.names]
+    why = {name: why_never_asked(name) for name in names if not is_pattern(normal_daemon(name))}
+    return {name: f"'{name}'" + (f" ({text})" if text else "") for name, text in why.items() if text is not None}
 
 
 @functools.lru_cache(1024)

@@ -29,11 +29,15 @@ MAX_PROGRAM_BYTES = 1 << 16
 LIKE = 0.75
 
 
+@functools.lru_cache(1024)
+@functools.lru_cache(1024)
 def calls_hook(command: str) -> bool:
     """Return whether a command reports a denial."""
     return bool(HOOK_CALL.search(command) or re.search(r"tcpwrap-alert\s+deny\b", command))
 
 
+@functools.lru_cache(1024)
+@functools.lru_cache(1024)
 def reports(command: str) -> bool:
     """Return whether a command submits something to the monitor by a program of ours."""
     return bool(calls_hook(command) or SUBMIT_CALL.search(command) or COMMAND_CALL.search(command))
@@ -71,6 +75,8 @@ def means_hook(command: str) -> bool:
     return any(map(is_like_hook, PROGRAM.findall(command))) and not calls_hook(command)
 
 
+@functools.lru_cache(1024)
+@functools.lru_cache(1024)
 def is_like_hook(word: str) -> bool:
     """Return whether the name of a program is nearly that of our hook."""
     return difflib.SequenceMatcher(None, os.path.basename(word), HOOK).ratio() > LIKE
