@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .client_patterns import find_ipv6_without_brackets, matches_nobody
+from .client_patterns import find_ipv6_without_brackets
 from .copied import SUSPECT, find_copied
 from .findings import Findings
 from .options import BLANKS, Effect, Option, effect_of, parse_options
@@ -29,6 +29,7 @@ MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 NO_LINE_BYTES = 1 << 16  # what is longer is no file of rules, and read no further
 MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
 MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
+COLON_OR_BRACKET = re.compile(r"[\[\]:]")
 SILENT = re.compile(r"#+\s*tcpwrap-alert:\s*silent\b", re.IGNORECASE)
 
 
@@ -71,9 +72,7 @@ def read_rules(path: str, is_in_allow: bool, findings: Findings) -> Iterator[Rul
             for what in faults if parts or not fault else ():
                 findings.add(path, lineno, what)
             if parts:
-                rule = Rule(path, lineno, is_in_allow, *parts, is_silent, not fault)
-                _check_parts(rule, findings)
-                yield rule
+                yield Rule(path, lineno, is_in_allow, *parts, is_silent, not fault)
         is_silent = False
 
 
@@ -98,25 +97,6 @@ def _put_into_brackets(text: str, address: str, where: int, faults: list[str]) -
     others = ", and denies the others of this rule" if text[:where].strip(BLANKS) else ""
     faults.append(f"libwrap finds nobody by '{address}'{others}: an IPv6 address stands in brackets, '{bracketed}'")
     return text[:where] + bracketed + text[where + len(address) :]
-
-
-def _check_parts(rule: Rule, findings: Findings) -> None:
-    """Add what libwrap makes of single words otherwise than they are meant."""
-    if not (rule.daemons.names and rule.clients.names):
-        findings.add(rule.path, rule.lineno, "matches nobody: there is no daemon, or no client")
-    for name in rule.clients.all_names():
-        if matches_nobody(name.rpartition("@")[2]):
-            findings.add(rule.path, rule.lineno, *_of_nobody(name))
-    if rule.options and rule.effect.fault:
-        what = f"{rule.effect.fault}; libwrap denies the client and leaves out the rest of the rule"
-        findings.add(rule.path, rule.lineno, what)
-
-
-def _of_nobody(name: str) -> tuple[str, str]:
-    """Return what to say of a pattern that matches nobody, and the matter."""
-    if name.startswith("/"):
-        return f"there is no file {name}: it matches nobody", ""
-    return f"'{name}' matches nobody; libwrap knows 203.0.113., 203.0.113.0/24 and [2001:db8::]/32", "matches nobody"
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -163,9 +143,10 @@ def _split_at_colons(text: str, count: int) -> list[str]:
         return text.split(":", count)
     parts: list[str] = []
     depth = begin = 0
-    for place, char in enumerate(text):
-        depth += (char == "[") - (char == "]")
-        if char == ":" and depth == 0 and len(parts) < count:
-            parts.append(text[begin:place])
-            begin = place + 1
+    for found in COLON_OR_BRACKET.finditer(text):
+        if found[0] != ":":
+            depth += 1 if found[0] == "[" else -1
+        elif depth == 0 and len(parts) < count:
+            parts.append(text[begin : found.start()])
+            begin = found.end()
     return [*parts, text[begin:]]
