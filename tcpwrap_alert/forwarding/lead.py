@@ -20,9 +20,8 @@ from ..errors import NotDelivered, SpoolError
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
-from .attempt import attempt
+from .attempt import PAUSES_S, attempt
 from .drain import GATHER_S, Drained
-from .pauses import PAUSES_S
 from .submit import submit_or_send
 
 TYPE_CHECKING = False
