@@ -63,8 +63,8 @@ class _Worker:
         return self._thread is None or not self._thread.is_alive()
 
     def go_on(self, handed: int) -> None:
-        """Start delivering, at the beginning and whenever there is more, unless that goes on already."""
-        if self.is_done and (handed or self._thread is None):
+        """Start delivering what is there at the beginning, and whenever there is more, unless that goes on already."""
+        if self.is_done and (handed or (self._thread is None and self._box.spool.has_work())):
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
 
