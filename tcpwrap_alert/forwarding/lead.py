@@ -16,12 +16,12 @@ from __future__ import annotations
 import time
 
 from ..config.read import read_config
-from ..errors import NotDelivered, SpoolError
+from ..errors import NotDelivered, SpoolError, TcpwrapAlertError
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
 from .attempt import PAUSES_S, attempt
-from .drain import GATHER_S, Drained
+from .drain import GATHER_S, Drained, raise_faults
 from .submit import submit_or_send
 
 TYPE_CHECKING = False
@@ -56,6 +56,7 @@ def lead(spool: Spool, config: Config) -> None:
     """
     spool.drop_root()
     idle_since_s = time.monotonic()
+    faults: dict[str, TcpwrapAlertError] = {}
     while spool.leader.take(RESIGNING_S):
         seen = _names(spool)
         drained, failure = Drained(), None
@@ -67,15 +68,16 @@ def lead(spool: Spool, config: Config) -> None:
             drained.left, failure = seen, error  # perhaps of one file: it must not cost the last scan
         finally:
             spool.leader.resign()
-        if _names(spool) <= drained.left:
-            if failure:
-                raise failure
-            drained.raise_faults()
-            return
+        faults.update(drained.faults)  # a result that was rejected rests in the next round, and is not told again
+        is_done = _names(spool) <= drained.left
+        if is_done and failure:
+            raise failure
         if drained.accepted:
             idle_since_s = time.monotonic()
-        elif time.monotonic() - idle_since_s > WRITING_GRACE_S:
-            return  # what is still without its end mark has a drop that leads, if it ever completes
+        # What is without its end mark for so long has a drop that leads, if it ever completes.
+        if is_done or time.monotonic() - idle_since_s > WRITING_GRACE_S:
+            raise_faults(faults)
+            return
         # Without any accepted a file is still being written; its drop leads if it completes before us.
         time.sleep(GATHER_S if drained.accepted else 1)
         config = read_config(config.path)

@@ -5,7 +5,7 @@
              is of a forwarder that is starting, or of one that was killed.
     the spool directory itself is locked by whoever sends, be it the leader, a replay or a person's command.
 
-Both locks are on directories that only the owner of the spool may open (README: 710 and 1730), so nobody else can take
+Both locks are on directories that only the owner of the spool may open (710 and 1730), so nobody else can take
 one, and they need no file, not even on a full disk. Whoever removes `leader` holds the lock, so nobody removes a
 `leader` for which somebody else is responsible.
 """
