@@ -114,7 +114,7 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
         os.chown(path, 65534, 65534)
     hosts_deny(EXAMPLE.read_text())
     denied_client()
-    wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/last_error"), "no attempt was made")
+    wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/state"), "no attempt was made")
     (pid,) = namespaces.processes("tcpwrap-alert forward")
     status = Path(f"/proc/{pid}/status").read_text()
     descriptors = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
