@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,16 +13,23 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peers.fake_daemon import FakeDaemon
 from peers.nsca_daemon import NscaDaemon
 from support import namespaces
 from support.missing import skip_or_fail
+from support.results import PASSWORD
+
+from tcpwrap_alert.spool.spool import Spool
 
 BIN_DIR = Path(sys.executable).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move this process into namespaces of its own: no test can reach the machine's network, files or syslog."""
-    namespaces.enter()
+    try:
+        namespaces.enter(has_own_pids=hasattr(config, "workerinput"))  # a worker is in those of its parent
+    except OSError as error:
+        pytest.exit(f"{namespaces.NEEDED}: {error}", pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +49,18 @@ def spool_dir(tmp_path: Path) -> Path:
     """An empty spool, as an installation leaves it."""
     (tmp_path / "spool" / "new").mkdir(parents=True)
     return tmp_path / "spool"
+
+
+@pytest.fixture
+def spool(spool_dir: Path) -> Spool:
+    """The same, to ask and to fill."""
+    return Spool(str(spool_dir))
+
+
+@pytest.fixture
+def waiting(run: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[[], list[dict[str, object]]]:
+    """Return what waits in the test's spool: the rows of `queue --json`."""
+    return lambda: json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
 
 
 @pytest.fixture
@@ -82,7 +103,26 @@ def peer() -> Callable[[str], str]:
 def isolated() -> None:
     """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
     if not namespaces.entered:
-        skip_or_fail("private namespaces need root")
+        skip_or_fail(namespaces.NEEDED)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., FakeDaemon]]:
+    """Start fake NSCA servers and stop them after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
+
+
+@pytest.fixture
+def default_spool(isolated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The default spool, empty and the test's own; no variable says that it is elsewhere."""
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    namespaces.mount_tmpfs("/var/spool")
+    new = Path("/var/spool/tcpwrap-alert/new")
+    new.mkdir(parents=True)
+    yield new.parent
+    namespaces.end_processes("tcpwrap-alert forward")
+    namespaces.unbind("/var/spool")
 
 
 @pytest.fixture

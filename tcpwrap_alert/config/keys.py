@@ -6,10 +6,11 @@ password is no row of the table: it is bytes, and its blanks belong to it.
 
 from __future__ import annotations
 
-from ..check_result import CheckResult, parse_return_code
+from ..arguments import parse_return_code
+from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
-from .values import COMMAND_FILE, NSCA
+from .address import parse_port, parse_servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,56 +20,6 @@ MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
 MAX_TIMEOUT_S = 300.0
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-
-
-class Address:
-    """Where a monitor is: the scheme of its transport, and host and port (None: the default), or a path."""
-
-    __slots__ = ("host", "path", "port", "scheme")
-
-    def __init__(self, scheme: str, host: str = "", port: int | None = None, path: str = "") -> None:
-        self.scheme = scheme
-        self.host = host
-        self.port = port
-        self.path = path
-
-
-def parse_server(value: str) -> Address:
-    """Return the address of a monitor: a name or an address, either with or without a port, the same as a URL,
-    nsca://name:port, or the absolute path of a command file.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    if value.startswith("/") and value.isprintable():
-        return Address(COMMAND_FILE, path=value)
-    scheme, separator, rest = value.partition("://")
-    if separator and scheme != NSCA:
-        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: {NSCA}:")
-    host, port = _split_port(rest.rstrip("/") if separator else value, value)
-    if not host or host.startswith("-") or any(char in host for char in " /@;,") or not host.isprintable():
-        raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
-    return Address(NSCA, host, parse_port(port) if port else None)
-
-
-def _split_port(address: str, value: str) -> tuple[str, str]:
-    if address.startswith("["):
-        host, bracket, port = address[1:].partition("]")
-        if not bracket or (port and not port.startswith(":")):
-            raise ValueError(f"server '{value}' is not of the form [address]:port")
-        return host, port[1:]
-    if address.count(":") > 1:
-        return address, ""
-    host, _, port = address.partition(":")
-    return host, port
-
-
-def parse_port(value: str) -> int:
-    """Return a port number. Raises ValueError for anything else."""
-    port = _integer("port", value)
-    if not 1 <= port <= 65535:
-        raise ValueError(f"port {port} is not between 1 and 65535")
-    return port
 
 
 def parse_age(value: str) -> int:
@@ -151,24 +102,60 @@ def _spool_dir(value: str) -> str:
 
 def _switch(key: str) -> Callable[[str], bool]:
     def read(value: str) -> bool:
-        if value not in SWITCH:
+        word = _without_comment(value)
+        if word not in SWITCH:
             raise ValueError(f"{key} is '{value}', not one of {', '.join(SWITCH)}")
-        return SWITCH[value]
+        return SWITCH[word]
 
     return read
 
 
 def _integer(key: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit()):
+    number = _without_comment(value)
+    if not (number.isascii() and number.isdigit()):
         raise ValueError(f"{key} '{value}' is not a whole number")
-    return int(value)
+    return int(number)
+
+
+def _without_comment(value: str) -> str:
+    """Return what stands before a comment on the line; C send_nsca reads a number or a switch so, too (2.10.2)."""
+    word, blank, rest = value.partition(" ")
+    return word if not blank or rest.lstrip().startswith("#") else value
+
+
+# Keys of files that are taken for ours, and what to do about each kind.
+OTHER_FILES = {
+    "this is the server's nsca.cfg; here the key is encryption_method": ("decryption_method",),
+    "this is the server's nsca.cfg, and here goes what C send_nsca reads": (
+        "aggregate_writes",
+        "alternate_dump_file",
+        "append_to_file",
+        "check_result_path",
+        "command_file",
+        "debug",
+        "max_packet_age",
+        "nsca_chroot",
+        "nsca_group",
+        "nsca_user",
+        "pid_file",
+        "server_address",
+        "server_port",
+    ),
+    "this is a file of NSCA-ng": ("authorize", "delay", "identity", "listen", "psk", "temp_directory", "tls_ciphers"),
+}
+
+
+def hint_for(key: str) -> str:
+    """Return what an unknown key says about the file, or which keys are known."""
+    hints = [hint for hint, keys in OTHER_FILES.items() if key in keys]
+    return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
 
 
 KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
     "escape_newlines": _switch("escape_newlines"),
-    "server": parse_server,
+    "server": parse_servers,
     "port": parse_port,
     "timeout": _timeout,
     "host_name": _host_name,

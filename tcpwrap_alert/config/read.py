@@ -16,7 +16,6 @@ import errno
 import os
 import stat
 
-from ..check_result import clean, shown
 from ..errors import ConfigError
 
 TYPE_CHECKING = False
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
 CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PATHS[1]}"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it
 DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 
 
@@ -68,36 +68,46 @@ class Config:
         self._lines = lines or []
         self._is_readable_by_all = is_readable_by_all
         self._fault = fault
-        self._values: dict[str, Any] | None = None
+        self._sections: dict[str, dict[str, Any]] | None = None
 
     @property
-    def values(self) -> dict[str, Any]:
-        """The value of each key that the file has.
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """The value of each key that the file has, by section; those above the first section have the name "".
 
         Raises:
             ConfigError: no file, an unreadable one, or a line that is wrong.
         """
-        if self._values is None and self._fault is None:
+        if self._sections is None and self._fault is None:
+            from .sections import read_sections
+
             try:
-                self._values = _read_lines(self.path, self._lines)
+                self._sections = read_sections(self.path, self._lines)
             except ConfigError as error:
                 self._fault = error
-        if self._values is None:
+        if self._sections is None:
             raise self._fault or AssertionError
-        return self._values
+        return self._sections
 
     @property
-    def monitor(self) -> Monitor:
-        """The monitor that gets every result. Raises ConfigError if there is none, or what `values` raises."""
-        from .build import make_monitor
+    def monitors(self) -> tuple[Monitor, ...]:
+        """The monitors that must get every result, one at least.
 
-        return make_monitor(self.values, self.path)
+        Raises:
+            ConfigError: there is none, or what `sections` raises.
+        """
+        from .build import make_monitor
+        from .sections import DEFAULT, TOP, merged
+
+        sections = self.sections
+        names = [name for name in sections if name or "server" in sections[TOP] or len(sections) == 1]
+        shown = {TOP: DEFAULT if len(names) > 1 else ""}
+        return tuple(make_monitor(shown.get(name, name), merged(sections, name), self.path) for name in names)
 
     @property
     def fault(self) -> ConfigError | None:
         """Why there is no monitor to send to; None if there is one."""
         try:
-            self.monitor  # noqa: B018 - asked for what it raises
+            self.monitors  # noqa: B018 - asked for what it raises
         except ConfigError as error:
             return error
         return None
@@ -105,33 +115,33 @@ class Config:
     @property
     def wording(self) -> Wording:
         """How this host words a denial; as it comes by default where the configuration cannot be used."""
-        from .build import make_wording
+        from .build import default_wording, make_wording
 
         try:
-            return make_wording(self.values, self.path)
+            return make_wording(self.sections[""], self.path)
         except ConfigError:
-            return make_wording({}, self.path)
+            return default_wording()
 
     @property
     def warning(self) -> str:
         """What is wrong, though not fatal; empty if nothing is, or if the configuration cannot be used."""
         try:
-            if self._is_readable_by_all and self.values.get("password"):
+            if self._is_readable_by_all and any(values.get("password") for values in self.sections.values()):
                 return f"warning: {self.path}: everybody may read the password; run chmod o-r {self.path}"
         except ConfigError:
             pass  # told by whoever needs it
         return ""
 
     def server(self, host: str = "") -> Server:
-        """Return the NSCA server of the configuration, or the one named `host` with all else from there.
+        """Return the NSCA server above the first section, or the one named `host` with all else from there.
 
         Raises:
-            NoServer: no NSCA server is named; or what `values` raises.
+            NoServer: no NSCA server is named; or what `sections` raises.
             ValueError: `host` is not a name or an address, with or without a port.
         """
         from .build import make_server
 
-        return make_server(self.values, self.path, host)
+        return make_server(self.sections[""], self.path, host)
 
 
 def _find_config() -> str | None:
@@ -153,6 +163,8 @@ def _spool_dirs(lines: list[bytes]) -> list[str]:
         return [from_environment]
     spool_dir = DEFAULT_SPOOL_DIR
     for line in lines:
+        if line.lstrip().startswith(b"["):
+            break  # a section is about a monitor
         key, _, value = line.partition(b"=")
         if key.strip() == b"spool_dir" and value.strip().startswith(b"/") and b"\0" not in value:
             spool_dir = os.fsdecode(value.strip())
@@ -167,52 +179,7 @@ def _read(path: str) -> tuple[list[bytes], int]:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file")
         with open(fd, "rb", closefd=False) as file:
-            lines = file.read().split(b"\n")
+            lines = file.read().removeprefix(BYTE_ORDER_MARK).split(b"\n")
     finally:
         os.close(fd)
     return [line[:-1] if line.endswith(b"\r") else line for line in lines], mode
-
-
-def _read_lines(path: str, lines: list[bytes]) -> dict[str, Any]:
-    """Return the value of each key. Raises ConfigError with the first line that is wrong."""
-    values: dict[str, Any] = {}
-    for lineno, line in enumerate(lines, 1):
-        try:
-            _read_line(values, line)
-        except ValueError as error:
-            raise ConfigError(path, lineno, clean(str(error))) from None
-    return values
-
-
-def _read_line(values: dict[str, Any], line: bytes) -> None:
-    """Note what `line` says. Raises ValueError with what is wrong about it."""
-    from .keys import KEYS, parse_password
-
-    if not line.strip() or line.lstrip().startswith(b"#"):
-        return
-    raw_key, equals, raw_value = line.partition(b"=")
-    key = raw_key.strip().decode(errors="replace")
-    if not equals or len(key.split()) > 1:
-        raise ValueError("not of the form key=value")  # and not shown: it may be the password
-    if key == "password":
-        values[key] = parse_password(raw_value)
-        return
-    if b"password" in raw_value:
-        raise ValueError("more than one key on the line")  # and the line is not shown
-    if key not in KEYS:
-        raise ValueError(f"unknown key {shown(key)}; known keys: password, {', '.join(KEYS)}")
-    try:
-        value = raw_value.strip().decode()
-    except UnicodeDecodeError:
-        raise ValueError(f"the value of {key} is not UTF-8") from None
-    _note(values, key, KEYS[key](value))
-
-
-def _note(values: dict[str, Any], key: str, value: Any) -> None:
-    """Note a value: the last line of a key counts, and a server's line sets the port, too."""
-    if key == "server":
-        if key in values and values[key].host != value.host:
-            values.pop("port", None)  # it was another host's
-        if value.port:
-            values["port"] = value.port
-    values[key] = value

@@ -9,12 +9,10 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, NoReturn
 
     from ..nsca.server import Server
-
-NSCA = "nsca"
-COMMAND_FILE = "file"
 
 DEFAULT_FOLD = 20
 DEFAULT_MAX_ENTRIES = 100_000
@@ -84,28 +82,42 @@ class Monitor(Frozen):
     """One monitor that must get every result.
 
     Attributes:
+        name: of its section; empty for the one monitor of a file without sections.
         scheme: the transport's name, a key of its table (transports/).
-        target: what that transport needs to know; its text is host:port or a path.
+        targets: what that transport needs to know, one for each node; the text of a target is host:port or a path.
+        timeout_s: the deadline of a connection.
         max_entries, max_age_s: how many queue files may wait for it, and for how long.
     """
 
-    __slots__ = ("max_age_s", "max_entries", "scheme", "target", "wording")
+    __slots__ = ("max_age_s", "max_entries", "name", "scheme", "targets", "timeout_s", "wording")
 
+    name: str
     scheme: str
-    target: Any  # of the scheme's own kind
+    targets: tuple[Any, ...]  # of the scheme's own kind
+    timeout_s: float
     wording: Wording
     max_entries: int
     max_age_s: int
 
     def __init__(
         self,
+        name: str,
         scheme: str,
-        target: Server | CommandFile,
+        targets: Sequence[Server | CommandFile],
+        timeout_s: float,
         wording: Wording,
         max_entries: int = DEFAULT_MAX_ENTRIES,
         max_age_s: int = DEFAULT_MAX_AGE_S,
     ) -> None:
-        self._set(scheme=scheme, target=target, wording=wording, max_entries=max_entries, max_age_s=max_age_s)
+        self._set(
+            name=name,
+            scheme=scheme,
+            targets=tuple(targets),
+            timeout_s=timeout_s,
+            wording=wording,
+            max_entries=max_entries,
+            max_age_s=max_age_s,
+        )
 
     def __str__(self) -> str:
-        return str(self.target)
+        return ";".join(map(str, self.targets))

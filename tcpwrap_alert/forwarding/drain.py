@@ -1,14 +1,14 @@
-"""Draining the spool: all that waits to the monitor, oldest first, by the transport of its scheme.
+"""Draining a box: all that waits there goes to its monitor, oldest first, by the transport of its scheme.
 
-Whoever drains holds the lock, so there is one sender per spool. `lead.py`, `replay.py` and `submit.py` say who may
-drain, and when.
+Whoever drains holds the lock, so there is one sender per box. `lead.py`, `replay.py` and `submit.py` say who may drain,
+and when.
 
 Promises (spool/ has the others):
 
 P3  A queue file goes only after the transport yielded an outcome for it, and that is accepted.
 P4  A rejected result is passed over, and holds up nothing. A DeliveryError ends the run and leaves every file in its
     place, within the bounds of `bounds.py`.
-P6  A run has the target's deadline for each connection; waiting for the lock has the same.
+P6  A run has the monitor's deadline for each connection; waiting for the lock has the same.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..config.read import Config
     from ..config.values import Monitor
     from ..spool.entry import Entry
     from ..spool.spool import Spool
     from ..spool.state import State
     from ..transports import Outcome, Transport
+    from .boxes import Box
 
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
 # What is read, and folded, before the first of it is sent: this bounds the memory.
@@ -43,7 +43,7 @@ class Drained:
 
     Attributes:
         accepted: how many queue files went.
-        faults: why others stay although the monitor takes results, by name.
+        faults: why others stay although the monitor takes results, by path.
         left: the names of all that it saw and left.
     """
 
@@ -59,10 +59,8 @@ class Drained:
             raise NotDelivered(first, len(self.left), others) from first
 
 
-def drain(
-    spool: Spool, config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False
-) -> Drained:
-    """Take the lock and deliver all that waits, oldest first, until a scan finds nothing new.
+def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> Drained:
+    """Take the lock of a box and deliver all that waits there, oldest first, until a scan finds nothing new.
 
     Args:
         on_accepted: called with the number of queue files that went, each time that some have.
@@ -71,11 +69,10 @@ def drain(
     Raises:
         NotDelivered: why the rest still waits; it is on disk, and `queue` shows the same reason.
     """
-    monitor = None
+    spool, monitor = box.spool, box.monitor
     try:
         spool.drop_root()
-        monitor = config.monitor
-        with spool.lock(monitor.target.timeout_s + 1):
+        with spool.lock(monitor.timeout_s + 1):
             state = spool.read_state()
             before = state.encode()
             try:
@@ -88,11 +85,14 @@ def drain(
     except NotDelivered:
         raise
     except TcpwrapAlertError as error:
-        raise _leave_unlocked(spool, monitor, error) from error
+        raise leave(spool, error, monitor) from error
 
 
-def _leave_unlocked(spool: Spool, monitor: Monitor | None, error: TcpwrapAlertError) -> NotDelivered:
-    """Leave what waits although the run could not begin: on disk, and noted unless somebody else is at work."""
+def leave(spool: Spool, error: TcpwrapAlertError, monitor: Monitor | None = None) -> NotDelivered:
+    """Leave what waits although no run could begin: on disk, and noted unless somebody else is at work.
+
+    Without a usable configuration nobody knows the bounds.
+    """
     try:
         with spool.lock(0):
             state = spool.read_state()
@@ -109,8 +109,7 @@ def _leave_unlocked(spool: Spool, monitor: Monitor | None, error: TcpwrapAlertEr
 def _leave_waiting(spool: Spool, monitor: Monitor | None, state: State, error: TcpwrapAlertError) -> NotDelivered:
     """Leave what waits on disk, within its bounds, and note why.
 
-    Only files younger than the last failure are synced: the older ones were synced then. Without a usable configuration
-    nobody knows the bounds.
+    Only files younger than the last failure are synced: the older ones were synced then.
     """
     from ..spool.bounds import keep_within_bounds
 
@@ -162,12 +161,12 @@ class _Run:
         """Deliver until a scan finds nothing new."""
         drained = self._drained
         self._spool.check_removable()
-        self._spool.corrupt.take_back()
+        self._pass.take_back()
         with open_transport(self._monitor, self._state.transport) as transport:
             while self._deliver(transport, self._scan()):
                 pass
         self._state.succeed()
-        drained.faults = dict(self._pass.faults)
+        drained.faults = {f"{self._spool.new}/{name}": error for name, error in self._pass.faults.items()}
         drained.left = self._pass.passed_over
         return drained
 

@@ -22,7 +22,8 @@ from ..spool.files import try_flock
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
-from .drain import GATHER_S, Drained, drain
+from .attempt import PAUSES_S, attempt
+from .drain import GATHER_S, Drained
 from .submit import describe, submit_or_send
 
 TYPE_CHECKING = False
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from ..spool.entry import Content
 
 RESIGNING_S = 1.0  # a leader that has let go of `leader` lets go of its lock within this time
-PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # five minutes in all
 
 
 def drop(content: Content, config: Config, lock_fd: int, on_safe: Callable[[], None]) -> None:
@@ -107,20 +107,28 @@ def _names(spool: Spool) -> set[str]:
 
 
 def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
-    """Drain; while that fails, pause and try again. Raise the last failure after five minutes."""
-    for attempt, pause_s in enumerate((*PAUSES_S, 0)):
+    """Deliver; while that fails, pause and try again. Raise the last failure after five minutes."""
+    for number, pause_s in enumerate((*PAUSES_S, 0)):
+        if _has_several_monitors(config):
+            from .sharing import share
+
+            return share(spool, config)  # it pauses for each monitor by itself
         try:
-            return drain(spool, config)
+            return attempt(spool, config)
         except NotDelivered as error:
             # A fault of the disk does not pass, and must not keep what comes next waiting.
             if isinstance(error.why, SpoolError) or not pause_s:
                 raise
-            if attempt == 0:
+            if number == 0:
                 tell(f"{error}; kept in the spool, trying again for five minutes")
         if _emptied_within(spool, pause_s):
             break
         config = read_config(config.path)
     return Drained()
+
+
+def _has_several_monitors(config: Config) -> bool:
+    return config.fault is None and len(config.monitors) > 1
 
 
 def _emptied_within(spool: Spool, pause_s: int) -> bool:

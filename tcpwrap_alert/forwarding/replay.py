@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import NotDelivered, TcpwrapAlertError
 from ..spool.spool import Spool
-from .drain import drain
+from .attempt import attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tri
             failures.append(error)  # told at the end: it holds nothing up
         try:
             if spool.has_work():
-                drain(spool, config, on_accepted, tries_rested).raise_faults()
+                attempt(spool, config, on_accepted, tries_rested).raise_faults()
         except TcpwrapAlertError as error:
             failures.append(error)
     if failures:

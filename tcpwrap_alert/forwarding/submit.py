@@ -2,7 +2,7 @@
 
 Promises (spool/ and `drain.py` have the others):
 
-P2  Success is reported only if the monitor accepted the caller's own results. Any error but SpoolError says that they
+P2  Success is reported only if every monitor accepted the caller's own results. Any error but SpoolError says that they
     wait on disk.
 P8  When the spool cannot be written, a result is sent directly, and syslog says so.
 P10 Root is dropped before a queue file is written or anything is sent.
@@ -11,6 +11,7 @@ P10 Root is dropped before a queue file is written or anything is sent.
 from __future__ import annotations
 
 import itertools
+import os
 import time
 
 from ..check_result import shown
@@ -19,7 +20,8 @@ from ..spool.entry import Entry
 from ..spool.spool import Spool
 from ..system_log import tell
 from ..transports import Parcel, open_transport
-from .drain import drain
+from .attempt import attempt
+from .boxes import boxes_of, is_shared
 from .fold import make_check_result
 
 TYPE_CHECKING = False
@@ -49,7 +51,9 @@ def submit_all(contents: Iterable[Content], config: Config) -> None:
     left = iter(contents)
     lost: SpoolError | None = None
     failure: NotDelivered | None = None
-    while chunk := list(itertools.islice(left, AT_ONCE)):
+    for first in left:
+        # Each is enqueued as it comes: nobody knows when the next will.
+        chunk = itertools.chain((first,), itertools.islice(left, AT_ONCE - 1))
         submitted, lost = _enqueue_all(chunk, spool, config, lost)
         try:
             if failure:
@@ -70,42 +74,71 @@ def submit_all(contents: Iterable[Content], config: Config) -> None:
 def _enqueue_all(
     contents: Iterable[Content], spool: Spool, config: Config, lost: SpoolError | None
 ) -> tuple[list[Submitted], SpoolError | None]:
-    submitted = []
+    spools = _spools(spool, config)
+    submitted: list[Submitted] = []
     for content in contents:
         try:
-            item = submit_or_send(content, spool, config, lost)
+            items = _submit_to_each(content, spools) if len(spools) > 1 else []
+            if not items and (item := submit_or_send(content, spool, config, lost)):
+                items = [item]
+            submitted += items
         except SpoolError as error:
             lost = lost or error
-        else:
-            submitted += [item] if item else []
     return submitted, lost
 
 
+def _submit_to_each(content: Content, spools: list[Spool]) -> list[Submitted]:
+    """Enqueue in the box of each monitor; nothing if one cannot be written. Then some have it: twice beats never."""
+    submitted: list[Submitted] = []
+    try:
+        for spool in spools:
+            submitted.append(spool.submit(content))
+    except SpoolError:
+        for item in submitted:
+            item.close()
+        return []
+    return submitted
+
+
+def _spools(spool: Spool, config: Config) -> list[Spool]:
+    """Return where a result goes whose outcome somebody waits for: with several monitors, to the box of each."""
+    try:
+        boxes = boxes_of(spool, config.monitors)
+        if is_shared(boxes, spool):
+            spool.drop_root()
+            spool.make_boxes()
+            return [box.spool for box in boxes]
+    except TcpwrapAlertError:
+        pass  # told when the result is safe in the inbox
+    return [spool]
+
+
 def _deliver(submitted: list[Submitted], spool: Spool, config: Config) -> None:
-    """Drain; raise NotDelivered unless all of `submitted` were accepted, by us or by whoever was quicker."""
+    """Make an attempt; raise NotDelivered unless all of `submitted` were accepted, by us or by whoever was quicker."""
     failure: NotDelivered | None = None
     faults: dict[str, TcpwrapAlertError] = {}
     try:
-        faults = drain(spool, config).faults
+        faults = attempt(spool, config).faults
     except NotDelivered as error:
         failure = error
     missing = [item for item in submitted if not item.is_accepted()]
-    if not missing:
-        return
-    raise failure or _why_missing(missing, spool, faults)
+    if missing:
+        raise failure or _why_missing(missing, faults)
 
 
-def _why_missing(missing: list[Submitted], spool: Spool, faults: dict[str, TcpwrapAlertError]) -> NotDelivered:
+def _why_missing(missing: list[Submitted], faults: dict[str, TcpwrapAlertError]) -> NotDelivered:
     """Return why a result was not accepted although the monitor takes results."""
-    name = missing[0].name
-    if name in faults:
-        why = faults[name]
-    elif rejection := spool.read_state().rejected.get(name):
+    path = missing[0].path
+    box, name = Spool(os.path.dirname(os.path.dirname(path))), os.path.basename(path)
+    why: TcpwrapAlertError
+    if path in faults:
+        why = faults[path]
+    elif rejection := box.read_state().rejected.get(name):
         why = RejectedError(rejection.reason)
     elif missing[0].is_counted():
-        why = SpoolBusy(f"{spool.new}/{name}: counted together with others, as too many waited")
+        why = SpoolBusy(f"{path}: counted together with others, as too many waited")
     else:
-        why = SpoolBusy(f"{spool.new}/{name}: another process has it, or the spool was moved")
+        why = SpoolBusy(f"{path}: another process has it, or the spool was moved")
     return NotDelivered(why, len(missing))
 
 
@@ -142,11 +175,11 @@ def describe(content: Content) -> str:
 
 def _send_directly(content: Content, spool: Spool, config: Config) -> None:
     spool.drop_root()
-    monitor = config.monitor
     now_s = time.time()
-    result = make_check_result(Entry("", int(now_s * 1e9), content), monitor.wording)
-    with open_transport(monitor, {}) as transport:
-        for outcomes in transport.deliver([Parcel(result, now_s)]):
-            for outcome in outcomes:
-                if not outcome.is_accepted:
-                    raise RejectedError(outcome.rejection, monitor)
+    for monitor in config.monitors:
+        result = make_check_result(Entry("", int(now_s * 1e9), content), monitor.wording)
+        with open_transport(monitor, {}) as transport:
+            for outcomes in transport.deliver([Parcel(result, now_s)]):
+                for outcome in outcomes:
+                    if not outcome.is_accepted:
+                        raise RejectedError(outcome.rejection, monitor)

@@ -9,6 +9,7 @@ from ..check_result import clean, format_time
 from ..errors import QueueFileCorrupt, SpoolError
 from ..spool.queue_file import QueueFileUnfinished
 from ..spool.spool import Spool
+from .boxes import boxes_of, is_shared, left_behind
 from .fold import make_check_result
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..config.read import Config
+    from ..config.values import Wording
     from ..spool.state import State
 
 NOT_TRIED = "not tried yet"
@@ -26,31 +28,24 @@ COLUMNS = (
 
 
 def list_waiting(config: Config) -> Iterator[dict[str, Any]]:
-    """Yield one row per waiting check result and monitor, oldest first.
+    """Yield one row per waiting check result and monitor, oldest first for each.
 
-    Keys: `queue_file` (path), `since` (local time with offset), `monitor` (host:port, None without a usable
-    configuration), `host_name`, `service_description` (empty for a host check), `return_code`, `plugin_output`
-    (these four None if the queue file is no check result), `why` (the last failure).
+    Keys: `queue_file` (path), `since` (local time with offset), `monitor` (host:port, with several monitors the
+    section's name, None without a usable configuration), `host_name`, `service_description` (empty for a host check),
+    `return_code`, `plugin_output` (these four None if the queue file is no check result), `why` (the last failure).
 
     Raises:
         SpoolError: a spool cannot be read; raised after the rows of the others.
     """
-    fault = config.fault
-    monitor = None if fault else str(config.monitor)
     failure: SpoolError | None = None
     for path in config.spool_dirs:
         spool = Spool(path)
         try:
             spool.drop_root()
-            state = spool.read_state()
-            names = spool.scan()
+            for place in _places(spool, config):
+                yield from place.rows()
         except SpoolError as error:
             failure = failure or error
-            continue
-        for name in names:
-            row = _maybe_row(spool, name, config, state)
-            if row is not None:
-                yield {**row, "monitor": monitor, "why": row["why"] or str(fault or state.reason)}
     if failure:
         raise failure
 
@@ -59,10 +54,12 @@ def count_waiting(config: Config) -> int:
     """Return how many queue files wait, in the spools that can be looked into."""
     count = 0
     for path in config.spool_dirs:
-        try:
-            count += len(Spool(path).scan())
-        except SpoolError:
-            pass  # told by whoever wants to send from it
+        spool = Spool(path)
+        for one in (spool, *spool.boxes()):
+            try:
+                count += len(one.scan())
+            except SpoolError:
+                pass  # told by whoever wants to send from it
     return count
 
 
@@ -77,11 +74,13 @@ def measure_spools(config: Config) -> tuple[int, int, str]:
     for path in config.spool_dirs:
         spool = Spool(path)
         spool.drop_root()
-        names = spool.scan()
-        count += len(names)
-        age_s = max(0, int(time.time() - spool.enqueued_at_s(names[0]))) if names else -1
-        if age_s >= oldest_s:
-            oldest_s, why = age_s, spool.read_state().reason or NOT_TRIED
+        for one in (spool, *spool.boxes()):
+            names = one.scan()
+            count += len(names)
+            age_s = max(0, int(time.time() - one.enqueued_at_s(names[0]))) if names else -1
+            if age_s >= oldest_s:
+                oldest_s, reason = age_s, one.read_state().reason or NOT_TRIED
+                why = reason if one is spool else f"{one.name}: {reason}"
     return count, oldest_s, why
 
 
@@ -90,30 +89,62 @@ def count_set_aside(config: Config) -> int:
     return sum(Spool(path).corrupt.count() for path in config.spool_dirs)
 
 
-def _maybe_row(spool: Spool, name: str, config: Config, state: State) -> dict[str, Any] | None:
-    """Return the row of one queue file, with `why` as far as the file itself tells; None if the file is gone."""
-    row = dict.fromkeys(COLUMNS)
-    row["queue_file"] = clean(os.path.join(spool.new, name))
-    try:
-        entry = spool.maybe_read(name)
-    except QueueFileUnfinished as error:
-        return {**row, "why": f"{error}, or it is still being written; a replay sets it aside after a minute"}
-    except QueueFileCorrupt as error:
-        return {**row, "why": f"{error}; the next replay sets it aside"}
-    except SpoolError as error:
-        return {**row, "why": str(error)}
-    if entry is None:
-        return None
-    result = make_check_result(entry, config.wording)
-    return {
-        **row,
-        "since": format_time(entry.enqueued_at_s),
-        "host_name": result.host_name,
-        "service_description": result.service_description,
-        "return_code": result.return_code,
-        "plugin_output": result.plugin_output,
-        "why": _why(name, entry.enqueued_at_s, state),
-    }
+class _Place:
+    """One directory of queue files, and what is to be said of each of them."""
+
+    def __init__(self, spool: Spool, wording: Wording, monitor: str | None, fault: str) -> None:
+        self._spool = spool
+        self._wording = wording
+        self._monitor = monitor
+        self._fault = fault
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of its queue files."""
+        state = self._spool.read_state()
+        for name in self._spool.scan():
+            row = self._maybe_row(name, state)
+            if row is not None:
+                yield {**row, "monitor": self._monitor, "why": row["why"] or self._fault or state.reason}
+
+    def _maybe_row(self, name: str, state: State) -> dict[str, Any] | None:
+        """Return the row of one queue file, with `why` as far as the file itself tells; None if the file is gone."""
+        row = dict.fromkeys(COLUMNS)
+        row["queue_file"] = clean(os.path.join(self._spool.new, name))
+        try:
+            entry = self._spool.maybe_read(name)
+        except QueueFileUnfinished as error:
+            return {**row, "why": f"{error}, or it is still being written; a replay sets it aside after a minute"}
+        except QueueFileCorrupt as error:
+            return {**row, "why": f"{error}; the next replay sets it aside"}
+        except SpoolError as error:
+            return {**row, "why": str(error)}
+        if entry is None:
+            return None
+        result = make_check_result(entry, self._wording)
+        return {
+            **row,
+            "since": format_time(entry.enqueued_at_s),
+            "host_name": result.host_name,
+            "service_description": result.service_description,
+            "return_code": result.return_code,
+            "plugin_output": result.plugin_output,
+            "why": _why(name, entry.enqueued_at_s, state),
+        }
+
+
+def _places(spool: Spool, config: Config) -> list[_Place]:
+    """Return the places of a spool: one monitor has the spool itself, of several each has its box."""
+    if config.fault:
+        fault = str(config.fault)
+        return [_Place(one, config.wording, None, fault) for one in (spool, *spool.boxes())]
+    monitors = config.monitors
+    boxes = boxes_of(spool, monitors)
+    places = [_Place(box.spool, box.monitor.wording, box.monitor.name or str(box.monitor), "") for box in boxes]
+    if is_shared(boxes, spool):
+        names = [monitor.name or str(monitor) for monitor in monitors]
+        places = [_Place(spool, monitor.wording, name, "") for monitor, name in zip(monitors, names)] + places
+    gone = f"no section of {config.path} has this name any more; name one so, or remove the files"
+    return places + [_Place(box, config.wording, box.name, gone) for box in left_behind(spool, monitors)]
 
 
 def _why(name: str, since_s: float, state: State) -> str | None:

@@ -83,6 +83,48 @@ def write_all(fd: int, data: bytes) -> None:
         data = data[os.write(fd, data) :]
 
 
+def write_new(path: str, data: bytes, mode: int, at_ns: int = 0) -> int:
+    """Write a file that must not be there, whole and on disk with its name; return it, open. No error leaves a file."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        write_all(fd, data)
+        if at_ns:
+            os.utime(fd, ns=(at_ns, at_ns))
+        os.fsync(fd)
+        fsync_path(os.path.dirname(path))
+    except OSError:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # its directory was renamed, or is sick: what came first is told
+        os.close(fd)
+        raise
+    return fd
+
+
+def sync_file(path: str, since_s: float) -> None:
+    """Bring a regular file that is younger than `since_s` to the disk. Raises SpoolError; not if the file is gone."""
+    with NamingFailure("sync", path):
+        try:
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode) and status.st_mtime >= since_s:
+                fsync_path(path)
+        except FileNotFoundError:
+            pass
+
+
+def write_aside(path: str, data: bytes, at_ns: int = 0) -> None:
+    """Write a file that will be renamed to its place: whole and on disk, with its time. A link is not followed."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    try:
+        write_all(fd, data)
+        if at_ns:
+            os.utime(fd, ns=(at_ns, at_ns))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def fsync_path(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

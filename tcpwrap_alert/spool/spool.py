@@ -6,6 +6,7 @@ Theory of operation. The spool directory holds
     corrupt/    queue files that were cut short or are not ours, moved here and never deleted
     leader      exists while somebody forwards: see leader.py
     state       what is remembered about the monitor: see state.py
+    for/NAME/   with several monitors, what waits for each: a small spool of its own (forwarding/boxes.py)
 
 The name of the directory is the state of a queue file (queue_file.py) and a transition is one rename. Files are taken
 oldest first, by modification time, which is when the entry was enqueued, and then by name.
@@ -31,27 +32,26 @@ from ..check_result import clean
 from ..denial import Denial
 from ..errors import QueueFileCorrupt, SpoolError
 from . import access
-from .corrupt import Corrupt
 from .entry import Entry, decode_content
-from .files import NamingFailure, fsync_path, make_directory, read_file, write_all
-from .leader import DirectoryLock, Leader
+from .files import NamingFailure, fsync_path, make_directory, read_file, sync_file, write_aside, write_new
+from .leader import DirectoryLock
+from .place import FOR, Place
 from .queue_file import MAX_QUEUE_FILE_BYTES, encode_queue_file
 from .state import State, read_state, write_state
 from .submitted import AWAITED, Submitted, mark_accepted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .entry import Content
 
 
-class Spool:
+class Spool(Place):
     """The spool in the directory `path`. Every method raises SpoolError with path and reason when it cannot work."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        self.new = os.path.join(path, "new")
-        self.corrupt = Corrupt(os.path.join(path, "corrupt"), self.new)
-        self.leader = Leader(os.path.join(path, "leader"))
+        super().__init__(path)
         self._state = os.path.join(path, "state")
 
     def enqueue(self, content: Content, at_ns: int = 0) -> str:
@@ -59,9 +59,9 @@ class Spool:
 
         The time of the file is now, or `at_ns`.
         """
-        name, fd = self._enqueue(content, 0o644, at_ns)
+        path, fd = self._enqueue(content, 0o644, at_ns)
         os.close(fd)
-        return name
+        return os.path.basename(path)
 
     def submit(self, content: Content) -> Submitted:
         """Enqueue, and keep the file open, so that its outcome can be learnt."""
@@ -78,18 +78,23 @@ class Spool:
             make_directory(self.new)
             access.check_guarded(self.path, self.new, self.corrupt.path)
             # The directory guards the file: whoever may enter the spool is its owner, and must be able to read it.
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            try:
-                write_all(fd, data)
-                if at_ns:
-                    os.utime(fd, ns=(at_ns, at_ns))
-                os.fsync(fd)
-                fsync_path(self.new)
-            except OSError:
-                os.unlink(path)
-                os.close(fd)
-                raise
-        return name, fd
+            fd = write_new(path, data, mode, at_ns)
+        return path, fd
+
+    def enqueue_copies(self, entries: Iterable[Entry]) -> None:
+        """Write a queue file for each of `entries` of another spool, with its name and time; all on disk afterwards.
+
+        A copy that a crash has left here, whole or cut, is replaced.
+        """
+        aside = os.path.join(self.path, "copy")
+        with NamingFailure("write", self.new):
+            make_directory(self.path)
+            make_directory(self.new)
+            access.check_guarded(self.path, self.new, self.corrupt.path)
+            for entry in entries:
+                write_aside(aside, encode_queue_file(entry.content), entry.enqueued_at_ns)
+                os.rename(aside, os.path.join(self.new, entry.name))
+            fsync_path(self.new)
 
     def scan(self) -> list[str]:
         """Return the names of the queue files in new/, oldest first; a missing spool is an empty one."""
@@ -119,30 +124,11 @@ class Spool:
             except FileNotFoundError:
                 return time.time()
 
-    def is_empty(self) -> bool:
-        """Say whether nothing waits, without reading more than one name."""
-        with NamingFailure("scan", self.new):
-            try:
-                with os.scandir(self.new) as directory:
-                    return next(iter(directory), None) is None
-            except FileNotFoundError:
-                return True
-
-    def is_idle(self) -> bool:
-        """Say whether a replay would find nothing to do."""
-        return not self.has_work() and not self.leader.exists()
-
-    def has_work(self) -> bool:
-        """Say whether something waits, or was set aside before its writer completed it."""
-        return not self.is_empty() or bool(self.corrupt.completed())
-
-    def is_waiting(self, name: str) -> bool:
-        """Say whether new/`name` is still there; in doubt it is."""
-        try:
-            os.lstat(os.path.join(self.new, name))
-        except OSError as error:
-            return error.errno != errno.ENOENT
-        return True
+    def make_boxes(self) -> None:
+        """Make the directory of the boxes."""
+        path = os.path.join(self.path, FOR)
+        with NamingFailure("write", path):
+            make_directory(path)
 
     def maybe_read(self, name: str) -> Entry | None:
         """Return the entry in new/`name`; None if the file is gone by now.
@@ -199,7 +185,7 @@ class Spool:
         failure: SpoolError | None = None
         for name in names:
             try:
-                self._sync(name, since_s)
+                sync_file(os.path.join(self.new, name), since_s)
             except SpoolError as error:
                 failure = failure or error
         with NamingFailure("sync", self.new):
@@ -207,16 +193,6 @@ class Spool:
         if failure:
             raise failure
         return len(names)
-
-    def _sync(self, name: str, since_s: float) -> None:
-        path = os.path.join(self.new, name)
-        with NamingFailure("sync", path):
-            try:
-                status = os.lstat(path)
-                if stat.S_ISREG(status.st_mode) and status.st_mtime >= since_s:
-                    fsync_path(path)
-            except FileNotFoundError:
-                pass
 
     def read_state(self) -> State:
         """Return what is remembered about the monitor."""

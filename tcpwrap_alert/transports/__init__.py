@@ -11,15 +11,17 @@ travel beside their texts or in them. It yields outcomes as soon as they are kno
 moment together. Each parcel has one outcome at most: accepted, or rejected with a reason, which is about this one
 result (an unknown host, say). A DeliveryError, at any point, is about all that have none yet: they stay, in doubt too.
 
-Each connection has one deadline, the target's `timeout_s`, set before the name is looked up; a great spool may need
+Each connection has one deadline, the monitor's `timeout_s`, set before the name is looked up; a great spool may need
 many connections. `memory` is a dict of texts that is kept for the next time, with keys of the transport's own.
 
-Whoever adds a transport adds a module here, whose `open_transport` is as below, and a line to TRANSPORTS.
+Whoever adds a transport adds a module here, and a line to TRANSPORTS. The module has
+
+    open_transport(target, memory)      a context as above, for one node of a monitor
+
+and the monitor's other nodes are tried by `nodes.py`.
 """
 
 from __future__ import annotations
-
-import importlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +77,17 @@ class Outcome:
 
 def open_transport(monitor: Monitor, memory: dict[str, str]) -> AbstractContextManager[Transport]:
     """Return a context that delivers to `monitor`. Only the module of its scheme is loaded."""
+    if len(monitor.targets) > 1:
+        from .nodes import NodesTransport
+
+        return NodesTransport(monitor, memory)
+    return open_node(monitor, 0, memory)
+
+
+def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> AbstractContextManager[Transport]:
+    """Return a context that delivers to one node of `monitor`, the first of which is 0."""
+    import importlib
+
     module = importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)
-    transport: AbstractContextManager[Transport] = module.open_transport(monitor, memory)
+    transport: AbstractContextManager[Transport] = module.open_transport(monitor.targets[number], memory)
     return transport

@@ -25,15 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..config.values import CommandFile, Monitor
+    from ..config.values import CommandFile
     from . import Parcel
 
 
 class CommandFileTransport:
-    """A context that writes to the command file of `monitor`; each result is accepted as soon as it is in the pipe."""
+    """A context that writes to a command file; each result is accepted as soon as it is in the pipe."""
 
-    def __init__(self, monitor: Monitor, _memory: dict[str, str]) -> None:
-        target: CommandFile = monitor.target
+    def __init__(self, target: CommandFile) -> None:
         self._path = target.path
         self._timeout_s = target.timeout_s
         self._fd = -1
@@ -100,6 +99,6 @@ def encode_command(result: CheckResult, at_s: float, now_s: float) -> bytes:
         result = CheckResult(result.host_name, result.service_description, result.return_code, output)
 
 
-def open_transport(monitor: Monitor, memory: dict[str, str]) -> CommandFileTransport:
-    """Return a context that delivers to `monitor`: see the contract in `transports/__init__.py`."""
-    return CommandFileTransport(monitor, memory)
+def open_transport(target: CommandFile, _memory: dict[str, str]) -> CommandFileTransport:
+    """Return a context that delivers to `target`: see the contract in `transports/__init__.py`."""
+    return CommandFileTransport(target)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..check_result import CheckResult
-    from ..config.values import Monitor
     from ..nsca.server import Server
     from . import Parcel
 
@@ -42,10 +41,9 @@ PIPE_PAGES = 15
 
 
 class NscaTransport:
-    """A context that delivers to the NSCA server of `monitor`, one connection after the other."""
+    """A context that delivers to an NSCA server, one connection after the other."""
 
-    def __init__(self, monitor: Monitor, memory: dict[str, str]) -> None:
-        server: Server = monitor.target
+    def __init__(self, server: Server, memory: dict[str, str]) -> None:
         self._server = server
         self._memory = memory
         self._batch = _batch_size(memory.get(BATCH, ""))
@@ -82,7 +80,7 @@ class NscaTransport:
 
     def _fitting(self, results: list[CheckResult]) -> int:
         """Return how many of `results`, from the first on and one at least, a connection may carry."""
-        if self._server.legacy_2_7_mode:
+        if self._server.layout.takes_one:
             return 1
         pages, room = 0, 0
         for count, result in enumerate(results):
@@ -107,6 +105,6 @@ def _dated_if_late(parcel: Parcel) -> CheckResult:
     return parcel.result.dated(parcel.at_s) if is_late else parcel.result
 
 
-def open_transport(monitor: Monitor, memory: dict[str, str]) -> NscaTransport:
-    """Return a context that delivers to `monitor`: see the contract in `transports/__init__.py`."""
-    return NscaTransport(monitor, memory)
+def open_transport(target: Server, memory: dict[str, str]) -> NscaTransport:
+    """Return a context that delivers to `target`: see the contract in `transports/__init__.py`."""
+    return NscaTransport(target, memory)

@@ -5,40 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
-from tcpwrap_alert.forwarding import drain as drain_module
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
-from tcpwrap_alert.spool.spool import Spool
 
 MINUTE_S = 60
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
-
-
-@pytest.fixture
-def answer(monkeypatch):
-    """Let a scripted transport take the place of the configured one, and return it."""
-
-    def use(script):
-        transport = ScriptedTransport(script)
-        monkeypatch.setattr(drain_module, "open_transport", transport.open)
-        return transport
-
-    return use
 
 
 @pytest.fixture
@@ -89,7 +63,7 @@ def test_failure_forgets_no_rejection_before_it(spool, config, answer):
     assert spool.read_state().rejected[names[2]].reason == "no such host"
 
 
-def test_rejected_result_is_passed_over_for_ten_minutes(spool, config, answer, later):
+def test_rejected_result_rests_for_ten_minutes(spool, config, answer, later):
     enqueue(spool, 1)
     transport = answer(lambda text: "no such host")
     drain(spool, config)
@@ -148,7 +122,7 @@ def test_queue_says_why_a_result_is_passed_over(spool, config, answer):
     assert "replay --all" in row["why"]
 
 
-def test_rejection_that_becomes_acceptance_is_forgotten(spool, spool_dir, config, answer, later):
+def test_rejection_before_an_acceptance_is_forgotten(spool, spool_dir, config, answer, later):
     enqueue(spool, 1)
     answer(lambda text: "no such host")
     drain(spool, config)

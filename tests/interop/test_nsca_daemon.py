@@ -1,4 +1,4 @@
-"""Against the real nsca daemon: what its command file holds, and that the verdict says the same."""
+"""Against the real nsca daemon: what its command file holds, and that the outcome says the same."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from peers.fake_daemon import black_hole
 from peers.nsca_daemon import MODES, wait_for
 from support import namespaces
+from support.results import lines_of, make_results, monitor_of
 from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
@@ -20,22 +21,8 @@ from tcpwrap_alert.errors import OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
-from tcpwrap_alert.nsca.server import Server
 
 PASSWORD = "s3cret with a blank"
-
-
-def monitor_of(daemon, **changes):
-    values = {"password": daemon.password.encode(), "encryption_method": daemon.method, **changes}
-    return Server(values.pop("host", daemon.address), daemon.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
-
-
-def lines_of(count):
-    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -113,12 +100,12 @@ def test_every_method_reaches_the_nsca_server(start_nsca, monkeypatch, capsys, n
     passwords = [(mode, text * method.key_size if text == "k" else text) for mode, text in PASSWORDS]
     daemons = [start_nsca(method=number, mode=mode, password=text) for mode, text in passwords]
     with ThreadPoolExecutor(len(daemons)) as threads:
-        verdicts = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
+        outcomes = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
     received = [daemon.results() == lines_of(2) for daemon in daemons]
     with capsys.disabled():
         row = f"{number:2} {method.name:20} by {backend:12}"
-        print(f"\n{row}: {verdicts.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
-    assert verdicts == [ACCEPTED] * 4
+        print(f"\n{row}: {outcomes.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
+    assert outcomes == [ACCEPTED] * 4
     assert all(received)
 
 

@@ -7,7 +7,6 @@ are counted at the server's end, from the packets that it really took, over all 
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import random
 import re
@@ -20,7 +19,6 @@ import pytest
 from peers import fake_daemon
 from peers.fake_daemon import (
     INIT_VECTOR,
-    FakeDaemon,
     answers,
     black_hole,
     closes,
@@ -40,14 +38,13 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
+from support.messages import one_line
+from support.results import PASSWORD, numbered_results
 
-from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
-PASSWORD = b"s3cret-Wort"
 TIMEOUT_S = 0.7
 ALLOWED_S = 1.0  # beside the deadline
 DRIP_S = TIMEOUT_S / 10  # a byte per second, beside a deadline of ten
@@ -76,8 +73,8 @@ class Host:
         self.config.chmod(0o600)
 
     def enqueue(self, *numbers):
-        for result in make_results(*numbers):
-            self.spool.enqueue(check_result_entry(result))
+        for result in numbered_results(*numbers):
+            self.spool.enqueue(result)
 
     def run(self, *argv, text=""):
         environ = {"TCPWRAP_ALERT_SPOOL": self.spool.path, "TCPWRAP_ALERT_CONFIG": str(self.config)}
@@ -101,29 +98,10 @@ def make_host(tmp_path):
     return lambda server, **settings: Host(tmp_path / f"host{next(numbers)}", server, **settings)
 
 
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-def make_results(*numbers):
-    return [CheckResult("firestorm", f"Service {number}", number % 4, "text") for number in numbers]
-
-
 def times_received(daemon):
     """Return how often each check result came, by its number."""
     packets = [packet for connection in daemon.connections for packet in connection.packets]
     return collections.Counter(int(packet.service_description.split()[1]) for packet in packets)
-
-
-def one_line(text):
-    """Return `text`, which must be one line, no traceback, and without the password."""
-    assert text.count("\n") == 1, text
-    assert PASSWORD.decode() not in text
-    assert "Traceback" not in text
-    return text
 
 
 # Each sickness meets the first connection of each command; the next connection finds the server well again.
@@ -151,21 +129,21 @@ SICKNESSES = {
         rf"sent only \d+ of the 132 bytes of an init packet {WITHIN}",
         is_submitted=True,
     ),
-    "nothing read": Sickness(sends_init(holds), f"no verdict {WITHIN}"),
-    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no verdict {WITHIN}"),
-    "never closes": Sickness(reads_all(holds), f"no verdict {WITHIN}", taken=WAITING, is_submitted=True),
+    "nothing read": Sickness(sends_init(holds), f"no outcome {WITHIN}"),
+    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no outcome {WITHIN}"),
+    "never closes": Sickness(reads_all(holds), f"no outcome {WITHIN}", taken=WAITING, is_submitted=True),
     "closes": Sickness(closes, "closed after 0 of the 132 bytes"),
     "a reset within the init packet": Sickness(
         sends(bytes(131), resets_soon), "connection reset after 131 of the 132 bytes"
     ),
     "a reset within a packet": Sickness(
-        reads(1, resets), "the daemon refused the packets", status=77, is_submitted=True
+        reads(1, resets), "the NSCA server rejected the packets", status=77, is_submitted=True
     ),
-    "a reset after a packet": Sickness(takes(1, resets), "the daemon refused the packets", status=77, taken=1),
+    "a reset after a packet": Sickness(takes(1, resets), "the NSCA server rejected the packets", status=77, taken=1),
     "garbage": Sickness(sends(GARBAGE, holds), "sent more than an init packet"),
     "endless data": Sickness(sends_endlessly, "sent more than an init packet"),
     "an answer": Sickness(
-        reads_all(answers), "answered the packets, which NSCA daemons never do", taken=WAITING, is_submitted=True
+        reads_all(answers), "answered the packets, which NSCA servers never do", taken=WAITING, is_submitted=True
     ),
 }
 SPOOLED = (
@@ -329,6 +307,6 @@ def test_drop_does_not_wait_and_forwarder_tells_why(isolated, make_host, start_u
             assert [done[:3] for done in drops] == [(0, "", "")] * 3
             assert drops[-1].ended_at - drops[0].started_at < timeout_s
         for server, host in hosts.items():
-            wait_for(lambda host=host: host.spool.last_error().reason, server, timeout_s + ALLOWED_S + start_up_s)
-            assert reasons[server] in host.spool.last_error().reason
+            wait_for(lambda host=host: host.spool.read_state().reason, server, timeout_s + ALLOWED_S + start_up_s)
+            assert reasons[server] in host.spool.read_state().reason
             assert host.waiting() == 3

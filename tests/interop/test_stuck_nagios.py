@@ -17,8 +17,6 @@ import pytest
 from peers.nsca_daemon import LINE, MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.entries import check_result_entry
-from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
@@ -83,11 +81,6 @@ def start(start_nsca, write_config):
 
 
 @pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
 def replay(run):
     """Run `replay` and return its status and what it says: at most a line, and in time."""
 
@@ -105,7 +98,7 @@ def replay(run):
 
 def enqueue(spool, count, text="text"):
     for number in range(count):
-        spool.enqueue(check_result_entry(CheckResult("firestorm", f"Service {number}", 2, text)))
+        spool.enqueue(CheckResult("firestorm", f"Service {number}", 2, text))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,0 +1,81 @@
+"""One attempt to deliver all that waits in a spool, to each monitor at the same time."""
+
+from __future__ import annotations
+
+import threading
+
+from ..errors import NotDelivered, TcpwrapAlertError
+from .boxes import boxes_of, hand_over, is_shared
+from .drain import Drained, drain, leave
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..config.read import Config
+    from ..spool.spool import Spool
+    from .boxes import Box
+
+PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; five minutes in all
+
+
+def attempt(
+    spool: Spool, config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False
+) -> Drained:
+    """Deliver all that waits in `spool`, once. Arguments and errors are those of `drain`."""
+    try:
+        spool.drop_root()
+        boxes = boxes_of(spool, config.monitors)
+        faults = hand_over(spool, boxes).faults if is_shared(boxes, spool) else {}
+    except TcpwrapAlertError as error:
+        raise leave(spool, error) from error
+    drained = drain_all(boxes, on_accepted, tries_rested)
+    drained.faults.update(faults)
+    drained.left.update(faults)
+    return drained
+
+
+def drain_all(
+    boxes: list[Box], on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False
+) -> Drained:
+    """Drain all boxes at the same time, and say what was done in all of them together.
+
+    Raises:
+        NotDelivered: why one of them could not be drained, with what went wrong at the others.
+    """
+    if len(boxes) == 1:
+        return drain(boxes[0], on_accepted, tries_rested)
+    outcomes: list[Drained | BaseException] = []
+
+    def drain_one(box: Box) -> None:
+        try:
+            outcomes.append(drain(box, on_accepted, tries_rested))
+        except BaseException as error:
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=drain_one, args=(box,), daemon=True) for box in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return together(outcomes)
+
+
+def together(outcomes: list[Drained | BaseException]) -> Drained:
+    """Return what several runs did, as one. Raises NotDelivered if one of them failed, or whatever else one raised."""
+    total = Drained()
+    failures: list[NotDelivered] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Drained):
+            total.accepted += outcome.accepted
+            total.faults.update(outcome.faults)
+            total.left |= outcome.left
+        elif isinstance(outcome, NotDelivered):
+            failures.append(outcome)
+        else:
+            raise outcome
+    if failures:
+        first, *others = failures
+        first.others += [*others, *total.faults.values()]
+        raise first
+    return total
