@@ -19,7 +19,7 @@ from support.machine import LINKED, NOT_LINKED, Machine
 from support.missing import skip_or_fail
 from support.samples import FILES, HOOK, all_samples
 
-from tcpwrap_alert.commands.check import check
+from tcpwrap_alert.commands.check import command as check
 from tcpwrap_alert.libwrap import file_modes, hook_calls
 
 SAMPLES = all_samples()
