@@ -24,11 +24,6 @@ ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool transpor
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# Install Debian packages; as root on Debian only.
-apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
-    ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
-
 # The package cannot be installed beside openbsd-inetd; its program will do.
 export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
 unpack-xinetd = { apt-get update -qq && rm -rf $(VENV)/xinetd.part && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
@@ -48,7 +43,7 @@ test: $(VENV)/installed-for-test peers
 
 # pyenv runs those Pythons only that its variable names.
 test-all test-ends: $(BIN)/python peers
-	@$(call apt,$(DEBIAN_PYTHON))
+	@tools/apt-install "Debian's Python and what we use of it" $(DEBIAN_PYTHON)
 	$(INSTALL) nox
 	@export PYENV_VERSION; PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); $(BIN)/nox --envdir $(VENV)/nox $(SESSIONS)
 	@rm -rf build *.egg-info
@@ -85,12 +80,12 @@ $(VENV)/installed-for-test: $(SOURCES) | $(BIN)/python
 $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	    [ "$$(id -u)" = 0 ] || { echo 'python3-venv is missing; as root: apt-get install python3-venv' >&2; exit 1; }; \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	    tools/apt-install 'what makes virtual environments' python3-venv; }
 	$(PYTHON) -m venv $(VENV)
 
 peers:
-	@$(call apt,$(PEERS))
-	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
+	@tools/apt-install 'what the tests run against (make PEERS= does without)' $(PEERS)
+	@[ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
