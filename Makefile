@@ -56,7 +56,7 @@ test-all test-ends: $(BIN)/python peers
 test-ends: SESSIONS = --tags ends -- $(ENDS)
 
 fuzz: $(VENV)/installed-for-test peers
-	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz
+	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
 
 docs: $(VENV)/installed-for-test peers
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py

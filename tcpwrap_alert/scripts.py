@@ -1,6 +1,6 @@
 """The installed Python scripts, as far as they run often: without click, and loading only what the case needs.
 
-`tcpwrap-alert` is click's (`cli.py`) but for two calls: `replay` on an idle spool, which cron makes every minute on
+`tcpwrap-alert` is click's (commands/) but for two calls: `replay` on an idle spool, which cron makes every minute on
 every host, and `forward`, which handle_tcp_wrapper makes and people do not.
 """
 
@@ -12,7 +12,7 @@ import sys
 from .check_result import clean
 from .config.read import Config, read_config
 from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
-from .spool.spool import Spool
+from .spool.place import Place
 
 SUBMIT_USAGE = """\
 usage: submit_check_result HOST SERVICE STATE OUTPUT [PERFDATA]
@@ -104,6 +104,7 @@ def forward(arguments: list[str]) -> int:
     _detach()
     from .denial import Denial
     from .forwarding.lead import drop, lead
+    from .spool.spool import Spool
     from .system_log import tell
 
     try:
@@ -151,6 +152,6 @@ def _detach() -> None:
 
 def _all_idle(config: Config) -> bool:
     try:
-        return all(Spool(path).is_idle() for path in config.spool_dirs)
+        return all(Place(path).is_idle() for path in config.spool_dirs)
     except TcpwrapAlertError:
         return False  # the command says what is wrong

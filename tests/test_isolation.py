@@ -65,7 +65,7 @@ def test_what_was_started_inside_ends_with_us(isolated, sleeping):
     program = inside(f"subprocess.Popen({SLEEP}); print(flush=True); sys.stdin.read()")
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        assert len(sleeping()) == 1
+        wait_for(lambda: len(sleeping()) == 1, "it does not start")
         process.kill()
     wait_for(lambda: not sleeping(), "it goes on")
 

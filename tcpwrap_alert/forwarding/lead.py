@@ -20,9 +20,8 @@ from ..errors import NotDelivered, SpoolError
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
-from .attempt import attempt
+from .attempt import PAUSES_S, attempt
 from .drain import GATHER_S, Drained
-from .pauses import PAUSES_S
 from .submit import submit_or_send
 
 TYPE_CHECKING = False
@@ -92,11 +91,11 @@ def _names(spool: Spool) -> set[str]:
 def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
     """Deliver; while that fails, pause and try again. Raise the last failure after five minutes."""
     for number, pause_s in enumerate((*PAUSES_S, 0)):
-        try:
-            if _has_several_monitors(config):
-                from .sharing import share
+        if _has_several_monitors(config):
+            from .sharing import share
 
-                return share(spool, config)
+            return share(spool, config)  # it pauses for each monitor by itself
+        try:
             return attempt(spool, config)
         except NotDelivered as error:
             # A fault of the disk does not pass, and must not keep what comes next waiting.

@@ -7,27 +7,23 @@ rule is in hosts_access.py, which rules decide before another in reach.py; what 
 
 from __future__ import annotations
 
-import functools
-import grp
 import os
-import pwd
-import re
-import stat
 
-from .client_patterns import is_one_address, matches_nobody, parse_client
-from .daemons import askers, why_never_asked
-from .file_modes import others_who_may_change
+from .client_patterns import matches_nobody
+from .daemons import Asker, askers
+from .file_modes import faults_of_file
 from .findings import Finding, Findings
-from .hook_calls import HOOK, OPTION, calls_hook, faults_of_command, means_hook, reports
+from .hook_calls import HOOK, OPTION, calls_hook, means_hook, reports
 from .hosts_access import Rule, read_rules
-from .options import COMMANDS, Option
+from .one_rule import faults_of_options, faults_of_words, unknown_daemons, without_alert
 from .patterns import is_everything
-from .reach import Decided, is_pattern, may_meet, may_share_daemons, normal_daemon
+from .reach import Decided, may_meet, may_share_daemons
 
-RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
-HOLDS = "{} holds client and daemon for {} s if the client's port 113 is silent; leave it out"
 SHOWN_NAMES = 6
-FAIL2BAN = "examples/fail2ban/action.d/tcpwrap-alert.conf"
+UNREADABLE_ALLOW = "it allows nobody"
+UNREADABLE_DENY = "Debian's libwrap denies everybody without an alert, any other lets everybody in"
+FAIL2BAN = "let fail2ban report denials, with examples/fail2ban/action.d/tcpwrap-alert.conf"
+MAX_FAILING = 20  # rules with aclexec that each later rule is compared with
 
 
 def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
@@ -37,19 +33,16 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
         OSError: a file cannot be read.
     """
     findings = Findings()
-    _check_file(findings, hosts_allow, "it allows nobody")
-    everybody = "Debian's libwrap denies everybody without an alert, any other lets everybody in"
-    _check_file(findings, hosts_deny, everybody)
     check = RulesCheck(findings)
-    for path, is_in_allow in ((hosts_allow, True), (hosts_deny, False)):
+    for path, is_in_allow, unreadable in ((hosts_allow, True, UNREADABLE_ALLOW), (hosts_deny, False, UNREADABLE_DENY)):
+        for what in faults_of_file(path, unreadable):
+            findings.add(path, None, what)
         for rule in read_rules(path, is_in_allow, findings):
             check.take(rule)
     check.end()
     if not askers():
-        what = (
-            "no program of this machine asks TCP wrappers, so no rule does anything: let fail2ban report denials, with "
-        )
-        return [Finding(hosts_deny, None, what + FAIL2BAN)]
+        what = f"no program of this machine asks TCP wrappers, so no rule does anything: {FAIL2BAN}"
+        return [Finding(hosts_deny, None, what)]
     found = findings.sorted([hosts_allow, hosts_deny])
     if not check.alerts:
         missing = "" if os.path.exists(hosts_deny) else "there is no such file, and "
@@ -78,18 +71,18 @@ class RulesCheck:
             if does_alert:
                 self._find(rule, f"never asked: {place[0]}:{place[1]} decides before it")
             return
+        for what, matter in faults_of_words(rule):
+            self._find(rule, what, matter)
         does_report = does_alert or any(map(reports, effect.commands))
         if effect.denies or does_report:
             self._check_outcome(rule, does_alert, does_report)
-            for what in () if effect.fault else _faults_of_options(rule.options):
-                self._find(rule, what)
-            if any(option.name == "twist" for option in rule.options):
-                self._check_twist(rule)
-            self._check_daemons(rule)
-        self._check_user_names(rule)
+            if rule.options and not effect.fault:
+                self._check_options(rule)
+            if unknown := unknown_daemons(rule.daemons):
+                self._check_daemons(rule, unknown)
         self._note_who_is_let_in(rule)
         self._decided.add(rule)
-        if not effect.decides:
+        if not effect.decides and len(self._failing) < MAX_FAILING:
             self._failing.append(rule)
 
     def end(self) -> None:
@@ -112,7 +105,7 @@ class RulesCheck:
             what = "lets in whom the command of aclexec fails for, but alerts; call the hook by spawn, without aclexec"
             self._find(rule, what)
         elif not does_report and not effect.fault and not rule.is_silent and not any(map(means_hook, effect.commands)):
-            self._find(rule, *_without_alert(rule))
+            self._find(rule, *without_alert(rule))
         if effect.denies:
             self._check_aclexec(rule)
 
@@ -134,39 +127,31 @@ class RulesCheck:
                 self._find(rule, f"lets in whom {where} fails for, as it has options; end it in ': deny'")
                 return
 
-    def _stays(self, *rules: Rule) -> bool:
-        """Return whether a daemon that is one process for several clients is asked about by all these rules."""
-        return any(
-            all(self._decided.leaves(rule, name) for rule in rules)
-            for name, asker in askers().items()
-            if not asker.has_process_per_client
-        )
+    def _stays(self, failing: Rule, rule: Rule) -> bool:
+        """Return whether a daemon that is one process for several clients asks both rules."""
+        return any(Decided().leaves(failing, asker.name) for asker in self._that_stay(rule))
+
+    def _that_stay(self, rule: Rule) -> list[Asker]:
+        """Return who asks this rule in a process that may serve several clients."""
+        known = [asker for _, asker in sorted(askers().items()) if not asker.has_process_per_client]
+        return [asker for asker in known if self._decided.leaves(rule, asker.name)]
+
+    def _check_options(self, rule: Rule) -> None:
+        for what in faults_of_options(rule.options):
+            self._find(rule, what)
+        if rule.options[-1].name == "twist":
+            self._check_twist(rule)
 
     def _check_twist(self, rule: Rule) -> None:
-        ended = [
-            asker
-            for name, asker in sorted(askers().items())
-            if not asker.has_process_per_client and self._decided.leaves(rule, name)
-        ]
-        names = [asker.name if "/" in asker.origin else f"{asker.name} ({asker.origin})" for asker in ended]
-        if names:
+        ended = self._that_stay(rule)
+        if names := [asker.name if "/" in asker.origin else f"{asker.name} ({asker.origin})" for asker in ended]:
             what = f"twist takes the place of the process that asks, and may so end {_listed(names)}"
             self._find(rule, f"{what}: use '{OPTION}', or name daemons with a process for each client, such as sshd")
 
-    def _check_daemons(self, rule: Rule) -> None:
+    def _check_daemons(self, rule: Rule, unknown: dict[str, str]) -> None:
         """Name the daemons of the rule that nothing on this machine is called."""
-        names = []
-        for pattern in rule.daemons.names:
-            daemon = pattern.partition("@")[0]
-            why = None if is_pattern(normal_daemon(daemon)) else why_never_asked(daemon)
-            if why is not None and self._decided.leaves(rule, daemon):
-                names.append(f"'{daemon}' ({why})" if why else f"'{daemon}'")
-        if names:
+        if names := [text for name, text in unknown.items() if self._decided.leaves(rule, name)]:
             self._find(rule, f"no daemon of this machine asks this rule as {_listed(names, 'or')}")
-
-    def _check_user_names(self, rule: Rule) -> None:
-        if any(name.find("@", 1) > 0 and name[0] not in "@/" for name in rule.clients.all_names()):
-            self._find(rule, HOLDS.format("a client with '@', user@host,", RFC931_TIMEOUT_S))
 
     def _note_who_is_let_in(self, rule: Rule) -> None:
         if not rule.effect.denies:
@@ -176,64 +161,7 @@ class RulesCheck:
             self._shuts = rule
 
 
-def _without_alert(rule: Rule) -> tuple[str, str]:
-    """Return what to say of a rule that denies without an alert, and the matter: one for the lines of a program."""
-    text = f"denies without an alert; end it in ': {OPTION}'"
-    names = [option.name for option in rule.options]
-    if "twist" in names:
-        return f"denies without an alert; put '{OPTION.rpartition(':')[0]}: ' before its twist", ""
-    if names in ([], ["deny"]) and all(is_one_address(parse_client(name)) for name in rule.clients.names):
-        daemons = " ".join(rule.daemons.names)
-        text += (
-            ", or let the program that writes such lines write the addresses alone to a file, and have one rule for "
-        )
-        return text + f"them: '{daemons}: /etc/hosts.evil: spawn (…) &: deny'", "addresses without an alert"
-    return text, ""
-
-
-@functools.lru_cache(1024)
-def _faults_of_options(options: tuple[Option, ...]) -> list[str]:
-    """Return what is wrong with options and commands that libwrap takes."""
-    found = []
-    for name, value in options:
-        if name == "rfc931":
-            found.append(HOLDS.format("rfc931", value or RFC931_TIMEOUT_S))
-        elif name == "spawn" and not re.search(r"&[ )]*(\s#.*)?$|&amp;\s*$", value, re.DOTALL):
-            found.append("the daemon waits for this command; end it in '&'")
-        elif name in ("user", "group") and not _is_known(name, value):
-            found.append(f"there is no {name} '{value}': libwrap denies and leaves out the rest of the rule")
-        if "%u" in value:
-            found.append(HOLDS.format("%u", RFC931_TIMEOUT_S))
-        if name in COMMANDS:
-            found += faults_of_command(value)
-    return found
-
-
-def _is_known(option: str, name: str) -> bool:
-    try:
-        if option == "group":
-            grp.getgrnam(name)
-        else:
-            user, _, group = name.partition(".")
-            pwd.getpwnam(user)
-            if group:
-                grp.getgrnam(group)
-    except KeyError:
-        return False
-    return True
-
-
 def _listed(names: list[str], word: str = "and") -> str:
     if len(names) > SHOWN_NAMES:
         names = [*names[: SHOWN_NAMES - 1], f"{len(names) - SHOWN_NAMES + 1} others"]
     return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _check_file(findings: Findings, path: str, what_if_unreadable: str) -> None:
-    """Say who else may change a file of rules, and what comes of it that not everybody may read it."""
-    if not os.path.exists(path):
-        return
-    for who in others_who_may_change(path):
-        findings.add(path, None, f"{who} may change what daemons run as root")
-    if not os.stat(path).st_mode & stat.S_IROTH:
-        findings.add(path, None, f"not everybody may read it: for daemons that are not root, {what_if_unreadable}")

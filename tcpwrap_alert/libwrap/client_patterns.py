@@ -18,7 +18,7 @@ from typing import NamedTuple, Union
 from .patterns import EVERYTHING, is_wild, matches_text
 
 IPV4_BITS, IPV6_BITS = 32, 128
-IPV4_ADDRESS = re.compile(r"\.".join([r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"] * 4), re.ASCII)
+IPV4 = re.compile(r"\.".join([r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"] * 4) + r"(?:/([12]?\d|3[0-2]))?", re.ASCII)
 LOOKS_LIKE_IPV4 = re.compile(r"[\d.]*\.[\d.]*(/[\d.]*)?")
 WITHOUT_BRACKETS = re.compile(r"(?<![\w.:[\]\\])(?:[\da-f]{0,4}:){2,7}[\da-f.]*(?:/\d+)?(?![\w.\]])", re.IGNORECASE)
 PREFIX_LENGTH = re.compile(r"/(1[01]\d|12[0-8]|\d?\d)")
@@ -114,9 +114,12 @@ def _network(client: str) -> Network | None:
     Raises:
         ValueError: it is meant as one, but libwrap finds no client by it.
     """
-    if found := IPV4_ADDRESS.fullmatch(client):  # most of a file with thousands of lines
-        one, two, three, four = map(int, found.groups())
-        return Network(IPV4_BITS, IPV4_BITS, one << 24 | two << 16 | three << 8 | four)
+    if found := IPV4.fullmatch(client):  # most of a file with thousands of lines
+        one, two, three, four, length = map(int, found.groups("32"))
+        number, rest = one << 24 | two << 16 | three << 8 | four, IPV4_BITS - length
+        if not length or number & ((1 << rest) - 1):
+            raise ValueError(client)
+        return Network(IPV4_BITS, length, number >> rest)
     if "[" in client or "]" in client:
         return _ipv6_network(client)
     if not LOOKS_LIKE_IPV4.fullmatch(client):
@@ -126,7 +129,7 @@ def _network(client: str) -> Network | None:
         address = ipaddress.IPv4Address(client + ".".join("0" * missing))
         return Network(IPV4_BITS, IPV4_BITS - 8 * missing, int(address) >> 8 * missing)
     network = ipaddress.IPv4Network(client)
-    if client.partition("/")[2] not in (str(network.netmask), str(network.prefixlen)) or client.endswith("/0"):
+    if client.partition("/")[2] != str(network.netmask):
         raise ValueError(client)
     return Network(IPV4_BITS, network.prefixlen, int(network.network_address) >> (IPV4_BITS - network.prefixlen))
 

@@ -23,13 +23,17 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, bool, str], Finding] = {}
+        self._more: dict[tuple[str, bool, str], int] = {}
 
     def add(self, path: str, lineno: int | None, text: str, matter: str = "") -> None:
         """Add a finding; of lines with one matter, the text by default, the first is shown and the others counted."""
         key = (path, lineno is None, matter or text)
-        found = self._found.get(key)
-        self._found[key] = found._replace(more=found.more + 1) if found else Finding(path, lineno, text)
+        if key in self._found:
+            self._more[key] = self._more.get(key, 0) + 1
+        else:
+            self._found[key] = Finding(path, lineno, text)
 
     def sorted(self, paths: list[str]) -> list[Finding]:
         """Return all, by the order of their files and lines; what is about no line comes first."""
-        return sorted(self._found.values(), key=lambda finding: (paths.index(finding.path), finding.lineno or 0))
+        found = [finding._replace(more=self._more.get(key, 0)) for key, finding in self._found.items()]
+        return sorted(found, key=lambda finding: (paths.index(finding.path), finding.lineno or 0))

@@ -22,18 +22,20 @@ HOOK_CALL = re.compile(CALL.format(HOOK))
 SUBMIT_CALL = re.compile(CALL.format(SUBMIT))
 COMMAND_CALL = re.compile(r"tcpwrap-alert\s+(?:deny|submit)\b")
 REDIRECTION = re.compile(r"\d*[<>]+&?\s*[^\s();&|]+")
-# The first word of a command, after assignments, and whether it is one that a shell has.
+# The first word of each command, after assignments.
 PROGRAM = re.compile(r"""(?:^|[;&|(]|\bexec\s)\s*(?:\w+=\S*\s+)*([^\s();&|<>"'%$`{}=]+)(?=[\s);&|]|$)""")
 OURS = re.compile(rb"tcpwrap[-_]alert")
 MAX_PROGRAM_BYTES = 1 << 16
 LIKE = 0.75
 
 
+@functools.lru_cache(1024)
 def calls_hook(command: str) -> bool:
     """Return whether a command reports a denial."""
     return bool(HOOK_CALL.search(command) or re.search(r"tcpwrap-alert\s+deny\b", command))
 
 
+@functools.lru_cache(1024)
 def reports(command: str) -> bool:
     """Return whether a command submits something to the monitor by a program of ours."""
     return bool(calls_hook(command) or SUBMIT_CALL.search(command) or COMMAND_CALL.search(command))
@@ -41,37 +43,34 @@ def reports(command: str) -> bool:
 
 def faults_of_command(command: str) -> list[str]:
     """Return what is wrong with a command of a rule that is meant to be an alert, or denies."""
-    faults = [f"the shell does not run this command: {said}" for said in shell_faults(command)]
-    return faults + list(_faults_of_calls(command)) + list(missing_programs(command))
-
-
-def shell_faults(command: str) -> list[str]:
-    """Return what the shell says of a command that it cannot read; it only reads it."""
-    said = _asked_shell(re.sub(r"\d+", "0", command))  # addresses differ from rule to rule, and no digit matters here
-    return [said] if said else []
+    said = _fault_for_shell(re.sub(r"\d+", "0", command))  # addresses differ from rule to rule, and no digit matters
+    faults = [f"the shell does not run this command: {said}"] if said else []
+    return [*faults, *_faults_of_calls(command), *_missing_programs(command)]
 
 
 @functools.lru_cache(None)
-def _asked_shell(command: str) -> str:
+def _fault_for_shell(command: str) -> str:
+    """Return what the shell says of a command that it cannot read; it only reads it."""
     done = subprocess.run(["/bin/sh", "-n"], input=command.encode(), capture_output=True, check=False)
     return done.stderr.decode(errors="replace").strip().removeprefix("/bin/sh: ") if done.returncode else ""
 
 
-def missing_programs(command: str) -> Iterator[str]:
+def _missing_programs(command: str) -> Iterator[str]:
     """Say of each program that is not there that there is none, and whether our hook may be meant."""
     for word in dict.fromkeys(PROGRAM.findall(command)):
-        is_hook = is_like_hook(word)
+        is_hook = _is_like_hook(word)
         is_missing = not os.path.exists(word) if word.startswith("/") else is_hook and "/" not in word
         if is_missing and os.path.basename(word) not in (HOOK, SUBMIT):
-            yield f"there is no program {word}: no alert" + (f"; did you mean {HOOK_PATH}?" if is_hook else "")
+            yield f"there is no program {word}" + (f": no alert; did you mean {HOOK_PATH}?" if is_hook else "")
 
 
 def means_hook(command: str) -> bool:
     """Return whether a command seems to be meant as a call of our hook, but is none: its name is misspelt."""
-    return any(map(is_like_hook, PROGRAM.findall(command))) and not calls_hook(command)
+    return any(map(_is_like_hook, PROGRAM.findall(command))) and not calls_hook(command)
 
 
-def is_like_hook(word: str) -> bool:
+@functools.lru_cache(1024)
+def _is_like_hook(word: str) -> bool:
     """Return whether the name of a program is nearly that of our hook."""
     return difflib.SequenceMatcher(None, os.path.basename(word), HOOK).ratio() > LIKE
 

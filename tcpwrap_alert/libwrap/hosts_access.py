@@ -19,14 +19,17 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .client_patterns import find_ipv6_without_brackets, matches_nobody
-from .copied import find_copied
+from .client_patterns import find_ipv6_without_brackets
+from .copied import SUSPECT, find_copied
 from .findings import Findings
 from .options import BLANKS, Effect, Option, effect_of, parse_options
 from .patterns import Patterns, parse_patterns
 
 MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 NO_LINE_BYTES = 1 << 16  # what is longer is no file of rules, and read no further
+MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
+MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
+COLON_OR_BRACKET = re.compile(r"[\[\]:]")
 SILENT = re.compile(r"#+\s*tcpwrap-alert:\s*silent\b", re.IGNORECASE)
 
 
@@ -61,7 +64,7 @@ def read_rules(path: str, is_in_allow: bool, findings: Findings) -> Iterator[Rul
         text = line.decode(errors="replace")
         if fault := _fault_of_line(line, is_in_allow):
             findings.add(path, lineno, fault)
-        if text.startswith("#"):
+        if text[:1] == "#":
             is_silent = is_silent or bool(SILENT.match(text))
             continue
         if text.strip(BLANKS):
@@ -69,49 +72,31 @@ def read_rules(path: str, is_in_allow: bool, findings: Findings) -> Iterator[Rul
             for what in faults if parts or not fault else ():
                 findings.add(path, lineno, what)
             if parts:
-                rule = Rule(path, lineno, is_in_allow, *parts, is_silent, not fault)
-                _check_parts(rule, findings)
-                yield rule
+                yield Rule(path, lineno, is_in_allow, *parts, is_silent, not fault)
         is_silent = False
 
 
 def _parse_line(text: str) -> tuple[tuple[Patterns, Patterns, tuple[Option, ...]] | None, list[str]]:
     """Return daemons, clients and options of a line, None if it is no rule; and what is wrong with its text."""
-    faults = list(find_copied(text))
-    daemons, *rest = _split_at_colons(text, 1)
+    faults = list(find_copied(text)) if SUSPECT.search(text) else []
+    daemons, *rest = _split_at_colons(text, 2)
     if not rest:
         return None, [*faults, "no ':' between daemons and clients; libwrap skips this line"]
-    clients = rest[0]
-    if clients.count(":") > 1 and (found := find_ipv6_without_brackets(clients)):
-        address, where = found
-        bracketed = f"[{address}]/128" if "/" not in address else f"[{address.replace('/', ']/')}"
-        others = ", and denies the others of this rule" if clients[:where].strip(BLANKS) else ""
-        faults.append(f"libwrap finds nobody by '{address}'{others}: an IPv6 address stands in brackets, '{bracketed}'")
-        clients = clients[:where] + bracketed + clients[where + len(address) :]
-    clients, *rest = _split_at_colons(clients, 1)
+    if len(rest) > 1 and rest[1][:1] in MAY_BE_IPV6 and (found := find_ipv6_without_brackets(":".join(rest))):
+        rest = _split_at_colons(_put_into_brackets(":".join(rest), *found, faults), 1)
+    clients, *rest = rest
     if "#" in daemons + clients:
         what = "'#' begins a comment at the beginning of a line only; here its words are daemons, clients and options"
         faults.append(what)
     return (parse_patterns(daemons), parse_patterns(clients), parse_options(rest[0]) if rest else ()), faults
 
 
-def _check_parts(rule: Rule, findings: Findings) -> None:
-    """Add what libwrap makes of single words otherwise than they are meant."""
-    if not (rule.daemons.names and rule.clients.names):
-        findings.add(rule.path, rule.lineno, "matches nobody: there is no daemon, or no client")
-    for name in rule.clients.all_names():
-        if matches_nobody(name.rpartition("@")[2]):
-            findings.add(rule.path, rule.lineno, *_of_nobody(name))
-    if rule.options and rule.effect.fault:
-        what = f"{rule.effect.fault}; libwrap denies the client and leaves out the rest of the rule"
-        findings.add(rule.path, rule.lineno, what)
-
-
-def _of_nobody(name: str) -> tuple[str, str]:
-    """Return what to say of a pattern that matches nobody, and the matter."""
-    if name.startswith("/"):
-        return f"there is no file {name}: it matches nobody", ""
-    return f"'{name}' matches nobody; libwrap knows 203.0.113., 203.0.113.0/24 and [2001:db8::]/32", "matches nobody"
+def _put_into_brackets(text: str, address: str, where: int, faults: list[str]) -> str:
+    """Return the text as it is meant, and add what libwrap makes of an IPv6 address that stands without brackets."""
+    bracketed = f"[{address}]/128" if "/" not in address else f"[{address.replace('/', ']/')}"
+    others = ", and denies the others of this rule" if text[:where].strip(BLANKS) else ""
+    faults.append(f"libwrap finds nobody by '{address}'{others}: an IPv6 address stands in brackets, '{bracketed}'")
+    return text[:where] + bracketed + text[where + len(address) :]
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -158,9 +143,10 @@ def _split_at_colons(text: str, count: int) -> list[str]:
         return text.split(":", count)
     parts: list[str] = []
     depth = begin = 0
-    for place, char in enumerate(text):
-        depth += (char == "[") - (char == "]")
-        if char == ":" and depth == 0 and len(parts) < count:
-            parts.append(text[begin:place])
-            begin = place + 1
+    for found in COLON_OR_BRACKET.finditer(text):
+        if found[0] != ":":
+            depth += 1 if found[0] == "[" else -1
+        elif depth == 0 and len(parts) < count:
+            parts.append(text[begin : found.start()])
+            begin = found.end()
     return [*parts, text[begin:]]

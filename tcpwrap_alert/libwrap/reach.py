@@ -9,23 +9,24 @@ Rules without EXCEPT, nearly all of a file with thousands, are one entry in a ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
 from typing import Union
 
 from .client_patterns import IPV6_BITS, Client, Network, covers, may_overlap, parse_client
 from .hosts_access import Rule
 from .patterns import EVERYTHING, Patterns, is_wild, matches_text
 
-MAX_WITH_EXCEPTIONS = 20  # rules with EXCEPT, and wildcards of daemons: each of them is looked at for each rule
+MAX_LOOKED_THROUGH = 20  # rules with EXCEPT, and wildcards of daemons
 
 Key = Union[int, str]
+Place = tuple[str, int]  # path and line
 
 
 class Decided:
     """What the rules so far have decided."""
 
     def __init__(self) -> None:
-        self._places: dict[str, dict[Key, tuple[str, int]]] = {}  # daemon, client: where the rule stands
+        self._places: dict[str, dict[Key, Place]] = {}  # daemon, client: the rule
         self._prefixes: set[tuple[int, int]] = set()  # bits and length of the networks in it
         self._wild_daemons: list[str] = []
         self._with_exceptions: list[Rule] = []
@@ -35,25 +36,25 @@ class Decided:
         if not rule.effect.decides or not rule.is_read:
             return
         if rule.daemons.exceptions or rule.clients.exceptions:
-            if len(self._with_exceptions) < MAX_WITH_EXCEPTIONS:
+            if len(self._with_exceptions) < MAX_LOOKED_THROUGH:
                 self._with_exceptions.append(rule)
             return
-        place = (rule.path, rule.lineno)
-        for daemon in map(normal_daemon, rule.daemons.names):
-            if is_pattern(daemon) and daemon not in self._wild_daemons[:MAX_WITH_EXCEPTIONS]:
+        clients = [parse_client(name) for name in rule.clients.names]
+        self._prefixes.update((client.bits, client.length) for client in clients if isinstance(client, Network))
+        for daemon in normal_names(rule.daemons):
+            if is_pattern(daemon) and daemon not in self._places and len(self._wild_daemons) < MAX_LOOKED_THROUGH:
                 self._wild_daemons.append(daemon)
             places = self._places.setdefault(daemon, {})
-            for client in map(parse_client, rule.clients.names):
-                if isinstance(client, Network):
-                    self._prefixes.add((client.bits, client.length))
-                places.setdefault(_key(client), place)
+            for client in clients:
+                places.setdefault(_key(client), (rule.path, rule.lineno))
 
-    def decider(self, rule: Rule) -> tuple[str, int] | None:
+    def decider(self, rule: Rule) -> Place | None:
         """Return path and line of a rule before this one that decides for it; None if it is asked at all."""
         place = None
-        for daemon in map(normal_daemon, rule.daemons.names):
-            for client in map(parse_client, rule.clients.names):
-                place = self._decided(rule, daemon, client)
+        for client in map(parse_client, rule.clients.names):
+            keys = self._client_keys(client)
+            for daemon in normal_names(rule.daemons):
+                place = self._decided(rule, daemon, client, keys)
                 if not place:
                     return None
         return place
@@ -62,40 +63,36 @@ class Decided:
         """Return whether the rule is asked for a daemon of this name, for any of its clients."""
         name = daemon.lower()
         return rule.daemons.matches(lambda pattern: _touches_daemon(normal_daemon(pattern), name)) and not all(
-            self._decided(rule, name, client) for client in map(parse_client, rule.clients.names)
+            self._decided(rule, name, client, self._client_keys(client))
+            for client in map(parse_client, rule.clients.names)
         )
 
-    def _decided(self, rule: Rule, daemon: str, client: Client) -> tuple[str, int] | None:
-        keys = None
-        for name in self._daemon_keys(daemon):
-            if places := self._places.get(name):
-                keys = keys or list(self._client_keys(client))
-                for key in keys:
-                    if key in places:
-                        return places[key]
+    def _decided(self, rule: Rule, daemon: str, client: Client, keys: list[Key]) -> Place | None:
+        for places in self._tables_for(daemon):
+            for key in keys:
+                if key in places:
+                    return places[key]
         for earlier in self._with_exceptions:
             holds_daemon = _holds_daemon(earlier.daemons, daemon, rule.daemons)
             if holds_daemon and _holds_client(earlier.clients, client, rule.clients):
                 return earlier.path, earlier.lineno
         return None
 
-    def _daemon_keys(self, daemon: str) -> Iterator[str]:
-        yield from dict.fromkeys((daemon, daemon.partition("@")[0], "all"))
-        if self._wild_daemons and not is_pattern(daemon):
-            yield from (wild for wild in self._wild_daemons[:MAX_WITH_EXCEPTIONS] if matches_text(wild, daemon))
+    def _tables_for(self, daemon: str) -> list[dict[Key, Place]]:
+        names = [daemon, *(name for name in self._wild_daemons if _covers_daemon(name, daemon))]
+        if "@" in daemon:
+            names.append(daemon.partition("@")[0])
+        return [self._places[name] for name in names if name in self._places]
 
-    def _client_keys(self, client: Client) -> Iterator[Key]:
-        yield "all"
-        yield _key(client)
+    def _client_keys(self, client: Client) -> list[Key]:
+        """Return what the patterns that hold all clients of this one have as their keys."""
         if isinstance(client, Network):
-            for bits, length in self._prefixes:
-                if bits == client.bits and length < client.length:
-                    yield _key(client.within(length))
-        elif "@" in client[1:]:
-            yield from self._client_keys(parse_client(client.rpartition("@")[2]))
-        elif not is_wild(client):
-            parts = client.split(".")
-            yield from ("." + ".".join(parts[number:]) for number in range(1, len(parts)))
+            wider = [length for bits, length in self._prefixes if bits == client.bits and length <= client.length]
+            return ["all", *(_key(client.within(length)) for length in wider)]
+        if "@" in client[1:]:
+            return [client, *self._client_keys(parse_client(client.rpartition("@")[2]))]
+        parts = [] if is_wild(client) else client.split(".")
+        return ["all", client, *("." + ".".join(parts[number:]) for number in range(1, len(parts)))]
 
 
 def may_meet(rule: Rule, other: Rule) -> bool:
@@ -118,6 +115,12 @@ def may_share_daemons(rule: Rule, other: Rule) -> bool:
         for two in map(normal_daemon, other.daemons.names)
         if not any(_covers_daemon(normal_daemon(name), two) for name in rule.daemons.surely_spared())
     )
+
+
+@functools.lru_cache(1024)
+def normal_names(daemons: Patterns) -> tuple[str, ...]:
+    """Return the patterns of daemons as `normal_daemon` does."""
+    return tuple(map(normal_daemon, daemons.names))
 
 
 def normal_daemon(pattern: str) -> str:

@@ -93,7 +93,10 @@ def write_new(path: str, data: bytes, mode: int, at_ns: int = 0) -> int:
         os.fsync(fd)
         fsync_path(os.path.dirname(path))
     except OSError:
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # its directory was renamed, or is sick: what came first is told
         os.close(fd)
         raise
     return fd

@@ -161,7 +161,10 @@ def test_the_files_of_rules_are_only_roots(run, isolated, tmp_path, check):
 
 
 def many(line):
-    return "".join(f"{line}\n".replace("IP", f"10.{n % 199}.{n // 250 % 250}.{n % 250}") for n in range(100000))
+    parts = [(n % 199, n // 250 % 250, n % 250) for n in range(100000)]
+    return "".join(
+        f"{line}\n".replace("IP", f"10.{a}.{b}.{c}").replace("HEX", f"{a:x}:{b:x}::{c:x}") for a, b, c in parts
+    )
 
 
 # As DenyHosts, PortSentry with the hook, sshguard and people write them.
@@ -171,7 +174,7 @@ MANY = {
     "alerts": ("ALL: IP: spawn (HOOK %h %d) &: deny", None),
     "denials": ("ALL : IP : DENY", "2: denies without an alert; "),
     "names": ("ALL: IP.example.com", "2: denies without an alert; "),
-    "IPv6": ("ALL: [2001:db8::IP]", "2: denies without an alert; "),
+    "version 6": ("ALL: [2001:db8:HEX]", "2: denies without an alert; "),
 }
 
 METER = """

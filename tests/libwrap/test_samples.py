@@ -19,8 +19,8 @@ from support.machine import LINKED, NOT_LINKED, Machine
 from support.missing import skip_or_fail
 from support.samples import FILES, HOOK, all_samples
 
-from tcpwrap_alert.commands.check import check
-from tcpwrap_alert.libwrap import check_rules, hook_calls
+from tcpwrap_alert.commands.check import command as check
+from tcpwrap_alert.libwrap import file_modes, hook_calls
 
 SAMPLES = all_samples()
 OTHER_ROOT = os.environ.get("LIBWRAP_ROOT", "")
@@ -49,7 +49,7 @@ def write_files(sample, directory):
 @pytest.fixture
 def said(sample, tmp_path, monkeypatch):
     """What `check` says: file, line and text of each finding."""
-    for module in (check_rules, hook_calls):
+    for module in (file_modes, hook_calls):
         monkeypatch.setattr(module, "others_who_may_change", lambda path: [])
     machine = Machine(tmp_path, monkeypatch)
     for name in sample.programs:

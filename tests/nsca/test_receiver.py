@@ -35,7 +35,8 @@ class Running:
         self.results = []
         self.rejections = []
         self.receiver = Receiver(0, password.encode(), method, self.results.append, self.rejections.append)
-        self.port = self.receiver.port
+        self.address, self.port = "127.0.0.1", self.receiver.port
+        self.password, self.method = password, method
         self._thread = threading.Thread(target=self.receiver.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
