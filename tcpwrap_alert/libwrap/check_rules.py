@@ -15,7 +15,7 @@ from .file_modes import faults_of_file
 from .findings import Finding, Findings
 from .hook_calls import HOOK, OPTION, calls_hook, means_hook, reports
 from .hosts_access import Rule, read_rules
-from .one_rule import faults_of_options, faults_of_words, unknown_daemons, without_alert
+from .one_rule import faults_of_options, faults_of_words, misspelt_daemons, unknown_daemons, without_alert
 from .patterns import is_everything
 from .reach import Decided, may_meet, may_share_daemons
 
@@ -78,8 +78,9 @@ class RulesCheck:
             self._check_outcome(rule, does_alert, does_report)
             if rule.options and not effect.fault:
                 self._check_options(rule)
-            if unknown := unknown_daemons(rule.daemons):
-                self._check_daemons(rule, unknown)
+            self._check_daemons(rule, unknown_daemons(rule.daemons))
+        else:  # whom it should let in is denied, perhaps with an alert
+            self._check_daemons(rule, misspelt_daemons(rule.daemons))
         self._note_who_is_let_in(rule)
         self._decided.add(rule)
         if not effect.decides and len(self._failing) < MAX_FAILING:
@@ -155,8 +156,10 @@ class RulesCheck:
 
     def _note_who_is_let_in(self, rule: Rule) -> None:
         if not rule.effect.denies:
-            is_for_somebody = rule.is_read and rule.daemons.names and not rule.effect.fault
-            self._lets_in = self._lets_in or bool(is_for_somebody and not all(map(matches_nobody, rule.clients.names)))
+            is_carried_out = rule.is_read and not rule.effect.fault
+            has_daemon = len(unknown_daemons(rule.daemons)) < len(rule.daemons.names)
+            if is_carried_out and has_daemon and not all(map(matches_nobody, rule.clients.names)):
+                self._lets_in = True
         elif not self._shuts and is_everything(rule.daemons) and is_everything(rule.clients):
             self._shuts = rule
 

@@ -85,14 +85,24 @@ def why_never_asked(daemon: str) -> str | None:
     programs = [path for prefix in ("", "rpc.", "in.") for path in _programs_by_name().get(prefix + name, ())]
     if any(is_linked(path) is None for path in programs):
         return None
-    for near in (name.removeprefix("rpc."), f"in.{name}", *(other for other in known if other.endswith(f"{name}d"))):
-        if near in known and len(name) > 2:
-            return f"did you mean {known[near].name}?"
+    if meant := meant_daemon(name):
+        return f"did you mean {meant}?"
     if any(asker.name in NAMED_ANYWHERE for asker in known.values()):
         return None
     if programs:
         return f"{programs[0]} is not linked with libwrap"
     return "".join(f"did you mean {known[near].name}?" for near in difflib.get_close_matches(name, known, 1, CLOSE))
+
+
+@functools.lru_cache(1024)
+def meant_daemon(name: str) -> str:
+    """Return who asks by the name of which this is all but the beginning or the end: sshd for ssh; or nothing."""
+    known = askers()
+    if name in known or len(name) < 3:
+        return ""
+    longer = (other for other in known if other.endswith(f"{name}d"))
+    near = next((other for other in (name.removeprefix("rpc."), f"in.{name}", *longer) if other in known), "")
+    return known[near].name if near else ""
 
 
 def _names_of(path: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from .client_patterns import is_one_address, matches_nobody, parse_client
-from .daemons import why_never_asked
+from .daemons import meant_daemon, why_never_asked
 from .hook_calls import OPTION, faults_of_command
 from .hosts_access import Rule
 from .options import COMMANDS, Option
@@ -53,6 +53,14 @@ def without_alert(rule: Rule) -> tuple[str, str]:
         )
         return text + f"them: '{daemons}: /etc/hosts.evil: spawn (…) &: deny'", "addresses without an alert"
     return text, ""
+
+
+@functools.lru_cache(1024)
+def misspelt_daemons(daemons: Patterns) -> dict[str, str]:
+    """Return the daemons that are nearly called so, each with what to say of it."""
+    names = [pattern.partition("@")[0] for pattern in daemons.names]
+    meant = {name: meant_daemon(name.lower()) for name in names if not is_pattern(normal_daemon(name))}
+    return {name: f"'{name}' (did you mean {daemon}?)" for name, daemon in meant.items() if daemon}
 
 
 @functools.lru_cache(1024)

@@ -259,6 +259,6 @@ def test_a_hook_that_is_not_executable_is_named(check, hook):
     assert check("ALL: ALL: spawn (HOOK %h %d) &\n") == [f"1: {hook} is no program (chmod +x): no alert"]
 
 
-def test_file_content_cannot_control_the_terminal(check):
+def test_text_of_a_file_cannot_reach_the_terminal(check):
     (found,) = check(f"ALL: 203.0.113.7: \x1b(31m;é x\n{STANDARD}")
     assert found.startswith("1: unknown option '?(31m;é' ")

@@ -11,6 +11,7 @@ from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolError
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import AT_ONCE, submit, submit_all
+from tcpwrap_alert.spool.spool import Spool
 
 DOWN = ConnectError("connection refused", "m:1")
 DAY_S = 86_400

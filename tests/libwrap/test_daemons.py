@@ -96,7 +96,7 @@ def test_atftpd_asks_as_in_tftpd(machine):
 
 
 @pytest.mark.parametrize("program", ["sshd", "nrpe", "vsftpd"])
-def test_daemon_that_forks_per_client_survives_twist(machine, program):
+def test_process_per_client_survives_twist(machine, program):
     machine.add(f"/usr/sbin/{program}", LINKED)
     assert program in daemons.askers()
     assert ended_by_twist() == []

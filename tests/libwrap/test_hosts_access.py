@@ -41,7 +41,7 @@ def test_what_only_looks_like_a_blank_is_named(read, rule, char):
     assert [(finding.lineno, finding.text[:6]) for finding in findings[:1]] == [(2, f"U+{ord(char):04X}")]
 
 
-def test_lines_count_from_1_and_a_rule_has_its_first(read):
+def test_rule_has_its_first_line_counted_from_1(read):
     rules, findings = read("#\n\nsshd: ALL: \\\n nice: \\\n  keepalive\n\nno colon\nvsftpd: ALL\nnrpe: ALL")
     assert [(rule.lineno, rule.daemons.names) for rule in rules] == [(3, ("sshd",)), (8, ("vsftpd",)), (9, ("nrpe",))]
     assert [finding.lineno for finding in findings] == [7, 9]
