@@ -28,6 +28,7 @@ from .submit import submit_or_send
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..config.read import Config
+    from ..errors import TcpwrapAlertError
     from ..spool.entry import Content
 
 RESIGNING_S = 1.0  # a leader that has let go of `leader` lets go of its lock within this time
@@ -57,6 +58,7 @@ def lead(spool: Spool, config: Config) -> None:
     """
     spool.drop_root()
     idle_since_s = time.monotonic()
+    faults: dict[str, TcpwrapAlertError] = {}
     while spool.leader.take(RESIGNING_S):
         seen = _names(spool)
         drained, failure = Drained(), None
@@ -68,6 +70,8 @@ def lead(spool: Spool, config: Config) -> None:
             drained.left, failure = seen, error  # perhaps of one file: it must not cost the last scan
         finally:
             spool.leader.resign()
+        faults.update(drained.faults)  # a later attempt passes over what was rejected in this one
+        drained.faults = faults
         if _names(spool) <= drained.left:
             if failure:
                 raise failure
@@ -76,6 +80,7 @@ def lead(spool: Spool, config: Config) -> None:
         if drained.accepted:
             idle_since_s = time.monotonic()
         elif time.monotonic() - idle_since_s > WRITING_GRACE_S:
+            drained.raise_faults()
             return  # what is still without its end mark has a drop that leads, if it ever completes
         # Without any accepted a file is still being written; its drop leads if it completes before us.
         time.sleep(GATHER_S if drained.accepted else 1)
