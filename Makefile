@@ -16,7 +16,7 @@ VENV ?= .venv
 TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
-    vsftpd stunnel4 rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux
+    vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check

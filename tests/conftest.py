@@ -15,6 +15,10 @@ from peers.nsca_daemon import NscaDaemon
 from support import namespaces
 from support.missing import skip_or_fail
 
+from tcpwrap_alert.nsca import client
+from tcpwrap_alert.nsca.server import AUTO, Server
+from tcpwrap_alert.nsca.ways import Ways
+
 BIN_DIR = Path(sys.executable).parent
 
 
@@ -33,6 +37,22 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     time.tzset()
     yield
     namespaces.end_processes("tcpwrap-alert forward")  # they have become our children: see namespaces.enter
+
+
+class NoRelays(Ways):
+    """Knows of every way that it is direct."""
+
+    def may_hide_rejections(self, server: Server) -> bool:
+        return server.verdict != AUTO and super().may_hide_rejections(server)
+
+    def learn(self, server: Server, deadline: float) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def direct_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody in this process ask whether a relay is on the way: that takes two seconds for each server."""
+    monkeypatch.setattr(client, "_WAYS", NoRelays())
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_any_other_name_is_an_attribute_error(name):
 def test_help_shows_every_public_name():
     done = python("from tcpwrap_alert import nsca; help(nsca)")
     assert [name for name in nsca.__all__ if name not in done.stdout] == []
-    assert "delivered: how many check results have a good verdict" in done.stdout
+    assert "delivered: how many check results the server has accepted" in done.stdout
 
 
 def test_importing_the_package_loads_nothing_of_it():
