@@ -68,6 +68,8 @@ def write_config(tmp_path: Path) -> Callable[..., Path]:
 
     def write(**values: object) -> Path:
         path = tmp_path / "send_nsca.cfg"
+        if "server" in values:
+            values.setdefault("verdict", "direct")  # to find it out takes two seconds for each server
         path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         path.chmod(0o600)
         return path

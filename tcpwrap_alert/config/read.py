@@ -245,6 +245,10 @@ def _set_escape_newlines(config: Config, value: str) -> None:
     _change_server(config, escape_newlines=_boolean(value, "escape_newlines"))
 
 
+def _set_verdict(config: Config, value: str) -> None:
+    _change_server(config, verdict=value)
+
+
 def _set_port(config: Config, value: str) -> None:
     port = _integer(value, "port")
     if not 1 <= port <= 65535:
@@ -323,6 +327,7 @@ _KEYS: dict[str, Callable[[Config, str], None]] = {
     "encryption_method": _set_encryption_method,
     "legacy_2_7_mode": _set_legacy_2_7_mode,
     "escape_newlines": _set_escape_newlines,
+    "verdict": _set_verdict,
     "server": set_server,
     "port": _set_port,
     "timeout": _set_timeout,

@@ -170,7 +170,7 @@ def test_a_wrong_line_of_the_configuration_keeps_the_result(run, command, write_
     path.write_text(path.read_text() + f"# a comment\n{line}\n")
     done = run(*command, *DENIAL)
     assert done.returncode == 78
-    assert f"send_nsca.cfg:3: {message}" in one_line(done.stderr)
+    assert f"send_nsca.cfg:4: {message}" in one_line(done.stderr)
     assert "xxxx" not in done.stderr
     assert len(waiting()) == 1
 

@@ -25,8 +25,8 @@ from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.server import Server
 
 KEYS = (
-    "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
-    "service_description, return_code, output, fold, max_entries, max_age, spool_dir"
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, server, port, timeout, "
+    "host_name, service_description, return_code, output, fold, max_entries, max_age, spool_dir"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -226,6 +226,7 @@ def test_a_password_up_to_its_limit_is_taken_whole(load, length):
 BAD_LINES = [
     ("pasword=x", f"unknown key 'pasword'; known keys: {KEYS}"),
     ("PASSWORD=x", f"unknown key 'PASSWORD'; known keys: {KEYS}"),
+    ("verdict=maybe", "verdict 'maybe' is not one of auto, direct, relay"),
     ("=x", f"unknown key ''; known keys: {KEYS}"),
     (b"x\x1by=1", f"unknown key 'x?y'; known keys: {KEYS}"),
     ("server=h password=ham", "more than one key on the line"),
