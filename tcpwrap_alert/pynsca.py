@@ -23,7 +23,6 @@ Source of the names: pynsca 1.6 as published on PyPI; tests/unit/test_pynsca.py 
 
 from __future__ import annotations
 
-import os
 import struct
 
 from .check_result import MAX_PLUGIN_OUTPUT_BYTES, CheckResult, escape_newlines
@@ -37,6 +36,7 @@ from .nsca.packet import (
     decode_init_packet,
     encode_data_packet,
 )
+from .nsca.padding import random_letters
 from .nsca.server import A_DAY_S, Server
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class NSCANotifier:
         password: str | bytes | None = None,
         *,
         legacy_2_7_mode: bool = False,
-        padding: Callable[[int], bytes] = os.urandom,
+        padding: Callable[[int], bytes] = random_letters,
     ) -> None:
         check_method(encryption_mode)
         self.monitoring_server = monitoring_server

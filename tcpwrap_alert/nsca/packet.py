@@ -15,8 +15,8 @@ The server speaks first, with the init packet; the client answers with data pack
                                               plugin output       4096    (512 in the old layout)
                                               padding             2
 
-What a text field holds after its NUL, and the padding, is random, as with the C client: else most of the packet
-would be known in advance to whoever listens.
+What a text field holds after its NUL, and the padding, is random (`padding.py`), as with the C client: else most of the
+packet would be known in advance to whoever listens.
 
 Line breaks of the output travel as they are: a server from 2.10.1 on escapes them, and backslashes, for Nagios, and
 they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did; in the
