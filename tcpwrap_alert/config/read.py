@@ -249,6 +249,10 @@ def _set_verdict(config: Config, value: str) -> None:
     _change_server(config, verdict=value)
 
 
+def _set_receiver(config: Config, value: str) -> None:
+    _change_server(config, receiver=value)
+
+
 def _set_port(config: Config, value: str) -> None:
     port = _integer(value, "port")
     if not 1 <= port <= 65535:
@@ -328,6 +332,7 @@ _KEYS: dict[str, Callable[[Config, str], None]] = {
     "legacy_2_7_mode": _set_legacy_2_7_mode,
     "escape_newlines": _set_escape_newlines,
     "verdict": _set_verdict,
+    "receiver": _set_receiver,
     "server": set_server,
     "port": _set_port,
     "timeout": _set_timeout,

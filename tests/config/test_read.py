@@ -25,7 +25,7 @@ from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.server import Server
 
 KEYS = (
-    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, server, port, timeout, "
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
     "host_name, service_description, return_code, output, fold, max_entries, max_age, spool_dir"
 )
 METHODS = (
@@ -226,6 +226,7 @@ def test_a_password_up_to_its_limit_is_taken_whole(load, length):
 BAD_LINES = [
     ("pasword=x", f"unknown key 'pasword'; known keys: {KEYS}"),
     ("PASSWORD=x", f"unknown key 'PASSWORD'; known keys: {KEYS}"),
+    ("receiver=go", "receiver 'go' is not one of stock, single"),
     ("verdict=maybe", "verdict 'maybe' is not one of auto, direct, relay"),
     ("=x", f"unknown key ''; known keys: {KEYS}"),
     (b"x\x1by=1", f"unknown key 'x?y'; known keys: {KEYS}"),
