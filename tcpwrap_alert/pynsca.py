@@ -124,6 +124,7 @@ class NSCANotifier:
             self.encryption_mode,
             self.legacy_2_7_mode,
             A_DAY_S if timeout is None else timeout,
+            escape_newlines=self.legacy_2_7_mode,
         )
         send_check_results(server, [result], padding=self.padding)
 

@@ -66,8 +66,8 @@ class Server(_Frozen):
 
     Args:
         timeout_s: seconds for look-up, connection, init packet, sending and outcome together.
-        legacy_2_7_mode: the server is of NSCA 2.7.
-        escape_newlines: the server is older than 2.10.1, and does not escape line breaks itself.
+        legacy_2_7_mode: the server is of NSCA 2.7, or wants its packets.
+        escape_newlines: the server is older than 2.10.1, as one of 2.7 is, and does not escape line breaks itself.
         receiver: "single" if the server is another program than nsca, which takes one packet per connection and no byte
             more: nscatools, Alignak's module, NSClient++. Nobody can know whether it took a packet.
         verdict: "direct" if nothing between us and the server ends TCP, "relay" if something does, "auto" to find out.
@@ -157,6 +157,6 @@ class Server(_Frozen):
 def _find_layout(legacy_2_7_mode: bool, escape_newlines: bool, receiver: str) -> Layout:
     if legacy_2_7_mode:
         # A server from 2.9.1 on takes exactly one packet of this length, and ends cleanly after one that it rejects.
-        return Layout(LEGACY_DATA_PACKET_LENGTH, escapes=True, takes_one=True, tells_outcome=False)
+        return Layout(LEGACY_DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=True, tells_outcome=False)
     is_stock = receiver == STOCK
     return Layout(DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=not is_stock, tells_outcome=is_stock)

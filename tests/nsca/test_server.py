@@ -63,8 +63,9 @@ LAYOUTS = {
     "stock": ({}, (4304, False, False, True)),
     "before 2.10.1": ({"escape_newlines": True}, (4304, True, False, True)),
     "one packet per connection": ({"receiver": "single"}, (4304, False, True, False)),
-    "2.7": ({"legacy_2_7_mode": True}, (720, True, True, False)),
-    "2.7, single": ({"legacy_2_7_mode": True, "receiver": "single"}, (720, True, True, False)),
+    "2.7": ({"legacy_2_7_mode": True}, (720, False, True, False)),
+    "2.7, escaped": ({"legacy_2_7_mode": True, "escape_newlines": True}, (720, True, True, False)),
+    "2.7, single": ({"legacy_2_7_mode": True, "receiver": "single"}, (720, False, True, False)),
 }
 
 
