@@ -10,7 +10,7 @@ from ..arguments import parse_return_code
 from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
-from ..nsca.server import VERDICTS
+from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
 
 TYPE_CHECKING = False
@@ -46,10 +46,13 @@ def _method(value: str) -> int:
     return method
 
 
-def _verdict(value: str) -> str:
-    if value not in VERDICTS:
-        raise ValueError(f"verdict '{value}' is not one of {', '.join(VERDICTS)}")
-    return value
+def _one_of(key: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{key} '{value}' is not one of {', '.join(words)}")
+        return value
+
+    return read
 
 
 def _timeout(value: str) -> float:
@@ -162,7 +165,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
     "escape_newlines": _switch("escape_newlines"),
-    "verdict": _verdict,
+    "verdict": _one_of("verdict", VERDICTS),
+    "receiver": _one_of("receiver", RECEIVERS),
     "server": parse_servers,
     "port": parse_port,
     "timeout": _timeout,
