@@ -125,7 +125,9 @@ class Config:
     def warning(self) -> str:
         """What is wrong, though not fatal; empty if nothing is, or if the configuration cannot be used."""
         try:
-            if self._is_readable_by_all and any(values.get("password") for values in self.sections.values()):
+            if self._is_readable_by_all and any(
+                values.get("password") or values.get("token") for values in self.sections.values()
+            ):
                 return f"warning: {self.path}: everybody may read the password; run chmod o-r {self.path}"
         except ConfigError:
             pass  # told by whoever needs it
