@@ -39,7 +39,7 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
     if scheme in IN_CLEAR and not values.get("allow_cleartext"):
         raise ConfigError(path, None, f"{scheme}: would send secrets in clear; use https, or set allow_cleartext=true")
     try:
-        make_target = TARGETS.get(scheme, _endpoint)
+        make_target: Callable[[dict[str, Any], Address, int], Any] = TARGETS.get(scheme, _endpoint)
         targets = [make_target(values, node, number) for number, node in enumerate(nodes)]
     except ValueError as error:
         raise ConfigError(path, None, str(error)) from error
