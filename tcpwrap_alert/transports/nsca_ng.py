@@ -96,11 +96,12 @@ class NscaNgTransport:
 
     def _exchange(self, request: bytes) -> str:
         """Send a request and return the line that answers it."""
-        assert self._stream is not None
         deadline = self._deadline()
         try:
+            if self._stream is None:
+                raise ConnectionResetError
             self._stream.send_all(request, deadline)
-            return self._read_line(deadline)
+            return self._read_line(self._stream, deadline)
         except socket.timeout as error:
             self._close()
             raise OutcomeTimedOut(f"no answer within {self._target.timeout_s:g} s", self._target) from error
@@ -110,10 +111,9 @@ class NscaNgTransport:
             self._close()
             raise OutcomeUnknown("broke the connection before it answered", self._target) from error
 
-    def _read_line(self, deadline: float) -> str:
-        assert self._stream is not None
+    def _read_line(self, stream: PskStream | StdlibStream, deadline: float) -> str:
         while b"\n" not in self._buffer:
-            chunk = self._stream.receive(deadline)
+            chunk = stream.receive(deadline)
             if not chunk or len(self._buffer) > MAX_LINE_BYTES:
                 self._close()
                 what = "ended the session" if not chunk else "answered with an endless line"

@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 
-from ..errors import ConnectError, ConnectTimedOut
+from ..errors import ConnectError, ConnectTimedOut, RejectedError
 from .proxy import remaining
 
 TYPE_CHECKING = False
@@ -45,7 +45,8 @@ def wrap_psk(sock: socket.socket, endpoint: Endpoint, deadline: float) -> PskStr
     """Return a stream with TLS over a connected socket; the server has shown that it knows the key.
 
     Raises:
-        ConnectError: it has not.
+        RejectedError: it has not, or it does not accept ours.
+        ConnectTimedOut: it did not answer in time.
     """
     if getattr(ssl, "HAS_PSK", False):
         return StdlibStream(sock, endpoint, deadline)
@@ -66,7 +67,7 @@ class StdlibStream:
         except socket.timeout as error:
             raise ConnectTimedOut("connected, but no TLS in time", endpoint) from error
         except OSError as error:
-            raise ConnectError(NOT_ACCEPTED, endpoint) from error
+            raise RejectedError(NOT_ACCEPTED, endpoint) from error
 
     def send_all(self, data: bytes, deadline: float) -> None:
         """Send `data`. Raises OSError; socket.timeout at the deadline."""
@@ -110,7 +111,7 @@ class PskStream:
             self.close()
             if is_late:
                 raise ConnectTimedOut("connected, but no TLS in time", endpoint)
-            raise ConnectError(NOT_ACCEPTED, endpoint)
+            raise RejectedError(NOT_ACCEPTED, endpoint)
 
     def send_all(self, data: bytes, deadline: float) -> None:
         """Send `data`. Raises OSError; socket.timeout at the deadline."""

@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from support.namespaces import PR_SET_CHILD_SUBREAPER
+from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry
 
 import tcpwrap_alert
 from tcpwrap_alert import scripts
@@ -41,7 +42,6 @@ from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import Config
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.forwarding.fold import make_check_result
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.queue_file import decode_entry, encode_entry
 
