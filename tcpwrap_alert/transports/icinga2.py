@@ -74,10 +74,10 @@ class Icinga2Transport(HttpConnection):
 def encode_result(parcel: Parcel) -> dict[str, Any]:
     """Return the parameters of the action for one result."""
     result = parcel.result
-    text, bar, performance_data = result.plugin_output.partition("\n")[0].partition("|")
-    output = result.plugin_output.replace(f"{bar}{performance_data}", "", 1).rstrip() if bar else result.plugin_output
+    first_line, newline, long_output = result.plugin_output.partition("\n")
+    text, _, performance_data = first_line.partition("|")
     fields: dict[str, Any] = {
-        "plugin_output": output or text,
+        "plugin_output": text.rstrip() + newline + long_output,
         "check_source": result.host_name,
         "execution_end": parcel.at_s,
     }
