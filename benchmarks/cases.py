@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from measure import (
     BARE_PYTHON,
@@ -31,8 +32,10 @@ from support import namespaces
 
 from tcpwrap_alert import nsca
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry
-from tcpwrap_alert.spool.queue_file import Entry, encode_entry
+from tcpwrap_alert.spool.queue_file import encode_queue_file
+
+if TYPE_CHECKING:
+    from tcpwrap_alert.spool.entry import Content
 
 # The chain of Nagios's manual: a shell script that calls a shell script that pipes an echo into C send_nsca.
 CHAIN = {
@@ -150,14 +153,14 @@ def storm() -> Subject:
 
 def replay() -> Subject:
     """`replay` of a great spool, to the sink."""
-    kinds: dict[str, tuple[int, Callable[[int], Entry]]] = {
+    kinds: dict[str, tuple[int, Callable[[int], Content]]] = {
         "10000 check results": (10000, _check_result),
         "100000 check results": (100000, _check_result),
-        "100000 denials, fold=no": (100000, lambda number: denial_entry(Denial("sshd", f"host{number}.example"))),
+        "100000 denials, fold=no": (100000, lambda number: Denial("sshd", f"host{number}.example")),
     }
     with sink() as port, workplace(port=port, fold="no") as directory:
 
-        def once(count: int, make: Callable[[int], Entry]) -> Callable[[], Usage]:
+        def once(count: int, make: Callable[[int], Content]) -> Callable[[], Usage]:
             return lambda: _replay(directory / "spool" / "new", count, make)
 
         usages = take_turns({label: once(*kind) for label, kind in kinds.items()}, 3)
@@ -292,13 +295,13 @@ def _denied(daemon: NscaDaemon, denied_by: str) -> int:
     return sum(int(count[1]) if count else 1 for count in counts)
 
 
-def _check_result(number: int) -> Entry:
-    return check_result_entry(nsca.CheckResult("firestorm", f"Service {number}", number % 4, f"Output {number}"))
+def _check_result(number: int) -> nsca.CheckResult:
+    return nsca.CheckResult("firestorm", f"Service {number}", number % 4, f"Output {number}")
 
 
-def _replay(new: Path, count: int, make: Callable[[int], Entry]) -> Usage:
+def _replay(new: Path, count: int, make: Callable[[int], Content]) -> Usage:
     for number in range(count):
-        (new / f"{number}.0").write_bytes(encode_entry(make(number)))
+        (new / f"{number}.0").write_bytes(encode_queue_file(make(number)))
     usage = run([program("tcpwrap-alert"), "replay"])
     assert not os.listdir(new), "something still waits"
     return usage

@@ -1,24 +1,27 @@
 """The check result: host name, service description, return code and plugin output, with their limits.
 
 A `CheckResult` is validated when it is built, so nobody below checks again. What the caller chose (host name,
-service description) is refused when it does not fit, because a cut name is another host. The plugin output is
+service description) is an error when it does not fit, because a cut name is another host. The plugin output is
 cleaned and cut instead, because a long text must not hide the state it explains; its line breaks and tabs stay.
 
 Limits: 63 bytes of host name, 127 of service description, 4095 of plugin output, all in UTF-8, from the sizes of
 the fields in NSCA's data packet less the closing NUL (nsca 2.10.2, include/common.h, data_packet_struct). A `;`
 or a newline in a name would shift the fields of `PROCESS_SERVICE_CHECK_RESULT;host;service;code;output`, which
 every nsca version passes on unchanged; so names hold neither.
+
+Scripts hand on `$?` as the return code of a service: 127 says that the plugin was not found. Such a code becomes
+3 UNKNOWN, as Nagios has it. The output begins with the code, because a cut takes the end.
 """
 
 from __future__ import annotations
 
 import time
 
-from .errors import CheckResultError, UsageError
+from .errors import CheckResultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     # Words, and how often they came, when first and when last (ns since the epoch): see spool/tally.py.
     Counted = tuple[tuple[str, ...], tuple[int, int, int]]
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 MAX_HOST_NAME_BYTES = 63
 MAX_SERVICE_DESCRIPTION_BYTES = 127
 MAX_PLUGIN_OUTPUT_BYTES = 4095
+MIN_TEXT_BYTES = 40  # the longest "(return code ...)" has 33
 
 SERVICE_STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 HOST_STATES = ("UP", "DOWN", "UNREACHABLE")
+UNKNOWN = 3
+MAX_DIGITS = 18  # of a return code; no program ends with more, and they fit 64 bits
 CUT_MARK = "..."
 
 # What stays in an output although `str.isprintable` says no: line break, tab, and the blanks of Unicode (category Zs).
@@ -38,9 +44,11 @@ OUTPUT_BLANKS = frozenset("\n\t\xa0\u1680\u202f\u205f\u3000").union(map(chr, ran
 class CheckResult:
     """One check result as the monitor takes it; an empty service description makes it a host check.
 
+    A service's return code other than 0-3 becomes 3 UNKNOWN, and the output begins with `(return code 127)`.
+
     Raises:
         CheckResultError: a name is empty, too long, not UTF-8 or holds a control character or `;`, or the return
-            code is not one of 0-3 (0-2 for a host check).
+            code is no whole number, or not one of 0-2 for a host check.
     """
 
     __slots__ = ("host_name", "plugin_output", "return_code", "service_description")
@@ -53,13 +61,14 @@ class CheckResult:
             raise CheckResultError("the host name is empty")
         _check_name("host name", host_name, MAX_HOST_NAME_BYTES)
         _check_name("service description", service_description, MAX_SERVICE_DESCRIPTION_BYTES)
-        states = _states(is_host_check=not service_description)
-        if not isinstance(return_code, int) or not 0 <= return_code < len(states):
-            raise CheckResultError(f"return code {return_code} is not one of {_name(states)}")
+        output = _clean_output(plugin_output)
+        if not _is_state(return_code, is_host_check=not service_description):
+            told = f"(return code {return_code:d})"
+            return_code, output = UNKNOWN, f"{told} {output}" if output else told
         self.host_name = host_name
         self.service_description = service_description
         self.return_code = return_code
-        self.plugin_output = cut(_clean_output(plugin_output), MAX_PLUGIN_OUTPUT_BYTES)
+        self.plugin_output = cut(output, MAX_PLUGIN_OUTPUT_BYTES)
 
     def __repr__(self) -> str:
         return f"CheckResult{self._fields()!r}"
@@ -91,17 +100,19 @@ class CheckResult:
     def dated(self, at_s: float) -> CheckResult:
         """Return this result with its own time in the output, for a delivery that comes late.
 
-        The daemon stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c), so the time of the event
+        The NSCA server stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c), so the time of the event
         can travel only in the text. It goes before the performance data of the first line and survives a cut.
+        Performance data that would leave less than `MIN_TEXT_BYTES` to a longer text goes instead.
         """
         first_line, newline, long_output = self.plugin_output.partition("\n")
         text, bar, performance_data = first_line.partition("|")
+        text = text.rstrip()
         stamp = f" (at {format_time(at_s)})"
         end = f"{stamp} {bar}{performance_data}" if bar else stamp
         room = MAX_PLUGIN_OUTPUT_BYTES - len(end.encode())
-        if room < len(CUT_MARK):
+        if room < min(MIN_TEXT_BYTES, len(text.encode())):
             end, room = stamp, MAX_PLUGIN_OUTPUT_BYTES - len(stamp)
-        output = cut(text.rstrip(), room) + end
+        output = cut(text, room) + end
         room = MAX_PLUGIN_OUTPUT_BYTES - len(output.encode())
         if room > len(CUT_MARK):
             output += cut(newline + long_output, room)
@@ -119,37 +130,14 @@ class CheckResult:
         return f"[{int(at_s)}] {what};{self.return_code};{escape_newlines(self.plugin_output)}"
 
 
-def parse_check_result(arguments: Sequence[str]) -> CheckResult:
-    """Return the check result of the arguments HOST SERVICE STATE OUTPUT, or HOST STATE OUTPUT for a host check.
-
-    Raises:
-        UsageError: not three or four arguments, or an empty service description.
-        CheckResultError: values that are not a check result.
-    """
-    if len(arguments) == 3:
-        host_name, state, plugin_output = arguments
-        return CheckResult(host_name, "", parse_return_code(state, is_host_check=True), plugin_output)
-    if len(arguments) != 4:
-        raise UsageError(f"{len(arguments)} arguments instead of HOST SERVICE STATE OUTPUT or HOST STATE OUTPUT")
-    host_name, service_description, state, plugin_output = arguments
-    if not service_description:
-        raise UsageError("the service description is empty; a host check has three arguments: HOST STATE OUTPUT")
-    return_code = parse_return_code(state, is_host_check=False)
-    return CheckResult(host_name, service_description, return_code, plugin_output)
+def states(*, is_host_check: bool) -> tuple[str, ...]:
+    """Return the words of the states, in the order of their return codes."""
+    return HOST_STATES if is_host_check else SERVICE_STATES
 
 
-def parse_return_code(word: str, *, is_host_check: bool) -> int:
-    """Return the return code for a number or a state's word: `2`, `CRITICAL`, `critical` or `Critical`.
-
-    Raises:
-        CheckResultError: for anything else; `CRIT` and `-1` are not guessed at.
-    """
-    states = _states(is_host_check=is_host_check)
-    for return_code, state in enumerate(states):
-        if word in (str(return_code), state, state.lower(), state.capitalize()):
-            return return_code
-    kind = "host" if is_host_check else "service"
-    raise CheckResultError(f"state {shown(word)} of a {kind} is not one of {_name(states)}")
+def named_states(*, is_host_check: bool) -> str:
+    """Return the states for a message: `0 UP, 1 DOWN, 2 UNREACHABLE`."""
+    return ", ".join(f"{number} {word}" for number, word in enumerate(states(is_host_check=is_host_check)))
 
 
 def format_time(at_s: float) -> str:
@@ -197,12 +185,19 @@ def _clean_output(text: str) -> str:
     return "".join(char if char.isprintable() or char in OUTPUT_BLANKS else "?" for char in text)
 
 
-def _states(*, is_host_check: bool) -> tuple[str, ...]:
-    return HOST_STATES if is_host_check else SERVICE_STATES
-
-
-def _name(states: tuple[str, ...]) -> str:
-    return ", ".join(f"{return_code} {state}" for return_code, state in enumerate(states))
+def _is_state(return_code: int, *, is_host_check: bool) -> bool:
+    """Return whether `return_code` is a state's; raise CheckResultError unless it can at least be told as a number."""
+    if not isinstance(return_code, int) or isinstance(return_code, bool):
+        given = f"{cut(clean(repr(return_code)), 60)} of type {type(return_code).__name__}"
+        raise CheckResultError(f"a return code is a whole number, not {given}")
+    if 0 <= return_code < len(states(is_host_check=is_host_check)):
+        return True
+    known = named_states(is_host_check=is_host_check)
+    if abs(return_code) >= 10**MAX_DIGITS:
+        raise CheckResultError(f"a return code of more than {MAX_DIGITS} digits is not one of {known}")
+    if is_host_check:
+        raise CheckResultError(f"return code {return_code} is not one of {known}")
+    return False
 
 
 def _check_name(field: str, name: str, max_bytes: int) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import sys
 
-from .check_result import clean, parse_check_result
+from .check_result import clean
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.spool import Spool
 
 SUBMIT_USAGE = """\
-usage: submit_check_result HOST SERVICE STATE OUTPUT
+usage: submit_check_result HOST SERVICE STATE OUTPUT [PERFDATA]
        submit_check_result HOST STATE OUTPUT
 
 Submits a passive check result, of a service or (three arguments) of the host itself, to the monitor that
 send_nsca.cfg names. STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN,
-2 UNREACHABLE. What cannot be delivered now is kept in the spool and delivered by 'tcpwrap-alert replay'.
+2 UNREACHABLE. Any other number of a service, such as 127 of a plugin that was not found, is sent as 3, and the output
+begins with it. PERFDATA goes behind OUTPUT and a '|'; if it is empty, there is none. What cannot be delivered now is
+kept in the spool and delivered by 'tcpwrap-alert replay'.
 
 example: submit_check_result firestorm 'TCP Wrappers' CRITICAL 'Denied sshd-203.0.113.7'
 """
@@ -30,6 +32,8 @@ def tcpwrap_alert() -> int:
     """Run `tcpwrap-alert`; return its exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:]
+    if os.path.basename(sys.argv[0]) == "send_nsca":  # a link to us, for what takes no more than the path of a program
+        arguments = ["send", *arguments]
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
     config = None
@@ -50,9 +54,10 @@ def submit_check_result() -> int:
     os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        print(SUBMIT_USAGE, *exit_statuses(), sep="\n")
-        return 0
+        return _print_help()
     try:
+        from .arguments import parse_check_result
+
         result = parse_check_result(arguments)
         config = read_config()
         _complain("submit_check_result", config.warning)
@@ -68,6 +73,16 @@ def submit_check_result() -> int:
     except Exception as error:
         _complain("submit_check_result", f"bug: {type(error).__name__}: {error}; please report it")
         return EXIT_BUG
+    return 0
+
+
+def _print_help() -> int:
+    try:
+        print(SUBMIT_USAGE, *exit_statuses(), sep="\n", flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is left in the buffer, which would end us with 120
+        _complain("submit_check_result", f"cannot write the output: {error.strerror}")
+        return EXIT_SPOOL
     return 0
 
 

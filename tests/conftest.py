@@ -86,6 +86,18 @@ def isolated() -> None:
 
 
 @pytest.fixture
+def default_spool(isolated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The default spool, empty and the test's own; no variable says that it is elsewhere."""
+    monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
+    namespaces.mount_tmpfs("/var/spool")
+    new = Path("/var/spool/tcpwrap-alert/new")
+    new.mkdir(parents=True)
+    yield new.parent
+    namespaces.end_processes("tcpwrap-alert forward")
+    namespaces.unbind("/var/spool")
+
+
+@pytest.fixture
 def start_nsca(peer: Callable[[str], str], isolated: None, tmp_path: Path) -> Iterator[Callable[..., NscaDaemon]]:
     """Start real nsca daemons and stop them after the test."""
     path = peer("nsca")

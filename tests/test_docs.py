@@ -1,42 +1,86 @@
-"""README, examples and send_nsca.cfg.example say what the program does."""
+"""README, docs/*.md, examples and send_nsca.cfg.example say what the program does.
+
+What they let a reader type is typed by tests/interop/test_readme.py, test_upgrade.py and test_guides.py.
+"""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
+import click
 import daemon_table
 import pytest
 from peers.daemons import CASES
 from support import namespaces
+from support.documents import LANGUAGES, PAGES, README, ROOT, read_blocks
 
 from tcpwrap_alert import __version__
-from tcpwrap_alert.config.read import load_config
+from tcpwrap_alert.commands import main
+from tcpwrap_alert.config.read import read_config
+from tcpwrap_alert.errors import EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny"
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
+PATHS = {page.stem: page for page in PAGES}
+TEXTS = {name: page.read_text() for name, page in PATHS.items()}
+CONTEXT = click.Context(main)
+NAMES = main.list_commands(CONTEXT)
 
 
-def blocks(text, language=""):
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [block for its_language, block in found if its_language == language]
+def section(page, title):
+    """Return the text of a section."""
+    return TEXTS[page].partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
-@pytest.fixture
-def nagios_example(start_nsca):
-    """A real daemon under the name, port, method and password of the README."""
-    daemon = start_nsca(port=5667, method=14, password="s3cret")
-    namespaces.bind_over("/etc/hosts", "127.0.0.1 nagios.example\n")
-    yield daemon
-    namespaces.unbind("/etc/hosts")
+def targets_of_links():
+    """Return, for each relative link of a page, where it leads: the page, the path and the anchor."""
+    return [
+        (name, path, anchor)
+        for name, text in TEXTS.items()
+        for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text)
+    ]
 
 
-def commands_of(run):
-    listed = run("tcpwrap-alert", "--help").stdout.partition("Commands:\n")[2].partition("\n\n")[0]
-    return re.findall(r"^  (\w+) ", listed, re.MULTILINE)
+def anchors_of(path):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("name", "path", "anchor"), targets_of_links())
+def test_link_leads_somewhere(name, path, anchor):
+    target = (PATHS[name].parent / path).resolve() if path else PATHS[name]
+    assert target.exists()
+    assert not anchor or anchor in anchors_of(target)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=PATHS)
+def test_every_block_says_what_it_is(page):
+    """So that the tests know which blocks are commands."""
+    assert {block.language for block in read_blocks(page)} <= set(LANGUAGES)
+
+
+def test_readme_is_short_and_leads_to_every_page():
+    assert TEXTS["README"].count("\n") <= 150
+    assert {f"docs/{page.name}" for page in PAGES if page != README} <= {path for _, path, _ in targets_of_links()}
+
+
+def test_every_command_is_in_the_table():
+    table = section("how-it-works", "Scripts and commands")
+    assert sorted(re.findall(r"^\| `tcpwrap-alert ([\w-]+)", table, re.MULTILINE)) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_of_command_has_an_example(name):
+    assert "Example" in main.get_command(CONTEXT, name).get_help(CONTEXT)
+
+
+def test_every_exit_status_is_in_the_table():
+    table = section("troubleshooting", "Exit statuses")
+    found = re.findall(r"^\| (\d+) \| ([^|]+) \|", table, re.MULTILINE)
+    assert [(int(status), meaning) for status, meaning in found] == list(EXIT_STATUSES.items())
 
 
 def test_every_encryption_method_is_in_the_help(run):
@@ -44,92 +88,87 @@ def test_every_encryption_method_is_in_the_help(run):
     assert [number for number, method in METHODS.items() if f" {number} {method.name}" not in text] == []
 
 
-def test_every_encryption_method_is_in_the_readme():
-    table = README.partition("## Encryption methods")[2].partition("##")[0]
+def test_every_encryption_method_is_in_the_table():
+    table = section("send", "Encryption methods")
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \| [^|]* \| ([^|]+) \|$", table, re.MULTILINE)
     expected = {number: (method.name, " or ".join(method.backends)) for number, method in METHODS.items()}
     assert {int(number): (name, by) for number, name, by in rows} == expected
 
 
-def test_every_command_is_in_the_readme(run):
-    commands = commands_of(run)
-    assert len(commands) == 8
-    assert [name for name in commands if f"| `tcpwrap-alert {name}" not in README] == []
+def test_every_promise_stands_once():
+    assert re.findall(r"^- \*\*P(\d+)\*\* ", "".join(TEXTS.values()), re.MULTILINE) == [*map(str, range(1, 11))]
 
 
-def test_the_help_of_every_command_has_an_example(run):
-    for command in commands_of(run):
-        assert "Example" in run("tcpwrap-alert", command, "--help").stdout
+@pytest.fixture
+def nagios_example(start_nsca):
+    """A real NSCA server under the name, port, method and password of the pages."""
+    server = start_nsca(port=5667, method=14, password="s3cret")
+    namespaces.bind_over("/etc/hosts", "127.0.0.1 nagios.example\n")
+    yield server
+    namespaces.unbind("/etc/hosts")
 
 
-def test_readme_python_runs_and_its_results_arrive(nagios_example):
-    for block in blocks(README, "python"):
-        exec(block, {})
+def test_python_of_the_pages_arrives(nagios_example):
+    for page in PAGES:
+        for block in read_blocks(page, "python"):
+            exec(block.text, {})
     disks = [f"firestorm;Disk {number};0;OK" for number in range(20)]
     assert nagios_example.results() == [*disks, *disks, "firestorm;Backup;0;OK - 12 GiB"]
 
 
-def test_readme_send_command_does_what_is_written(nagios_example, write_config):
-    config = write_config(encryption_method=14, password="s3cret")
-    (command,) = [block for block in blocks(README) if "| tcpwrap-alert send" in block]
-    command = command.replace("/etc/send_nsca.cfg", str(config))
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, timeout=60)
-    assert f"`{done.stdout.strip()}`" in README
-    assert nagios_example.results() == ["firestorm;Backup;0;OK - 12 GiB | time=81s"]
+def test_example_configuration_is_valid_as_it_is():
+    server = read_config(str(ROOT / "send_nsca.cfg.example")).monitors[0].targets[0]
+    assert (server.host, server.password) == ("nagios.example", b"change me")
 
 
-def test_the_example_configuration_is_valid_as_it_is(tmp_path):
-    config = load_config(str(ROOT / "send_nsca.cfg.example"))
-    assert config.monitor.host == "nagios.example"
-    assert config.monitor.password == b"change me"
-
-
-def test_example_configuration_has_keys_and_defaults(tmp_path, run, write_config):
+def test_example_configuration_has_every_default(tmp_path, run, write_config):
     keys = re.findall(r"^#?([a-z_0-9]+)=", EXAMPLE, re.MULTILINE)
     write_config(nonsense="")
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
     assert sorted(keys) == sorted(known)
-    (tmp_path / "empty.cfg").write_text("")
+    (tmp_path / "empty.cfg").write_text("server=nagios.example")
     (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
-    default, example = load_config(str(tmp_path / "empty.cfg")), load_config(str(tmp_path / "all.cfg"))
-    for key in ("service_description", "return_code", "output"):
+    default, example = (read_config(str(tmp_path / name)).monitors[0] for name in ("empty.cfg", "all.cfg"))
+    for key in ("service_description", "return_code", "output", "fold"):
+        assert getattr(default.wording, key) == getattr(example.wording, key)
+    for key in ("port", "timeout_s", "legacy_2_7_mode", "escape_newlines"):
+        assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
+    for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
-    for key in ("port", "timeout_s", "legacy_2_7_mode"):
-        assert getattr(default.monitor, key) == getattr(example.monitor, key)
 
 
-def test_the_example_rule_is_the_readme_rule():
-    rules = [line for line in (ROOT / "examples" / "hosts.deny").read_text().splitlines() if line[:1] not in ("#", "")]
-    assert [f"{rule}\n" for rule in rules] == [block for block in blocks(README) if block.startswith("ALL: ALL")]
+@pytest.mark.parametrize("page", ["README", "daemons"])
+def test_rule_is_the_same_everywhere(page):
+    assert set(re.findall(r"^ALL: ALL: spawn .*$", TEXTS[page], re.MULTILINE)) == {RULE}
 
 
-def test_what_the_readme_makes_is_in_the_makefile():
+def test_pages_name_targets_of_the_makefile():
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"(?:^|`)make ([\w-]+)", README, re.MULTILINE))
-    assert targets >= {"demo", "test", "test-all"}
-    for target in targets:
-        assert re.search(rf"^(.* )?{target}( .*)?:", makefile, re.MULTILINE)
+    named = {name for text in TEXTS.values() for name in re.findall(r"`make ([\w-]+)`", text)}
+    assert named >= {"demo", "test", "test-all", "fuzz", "crash", "bench", "docs"}
+    for name in named:
+        assert re.search(rf"^(.* )?{name}( .*)?:", makefile, re.MULTILINE)
 
 
-def test_the_changelog_has_this_version():
-    assert f"## {__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
+def test_changelog_has_this_version():
+    assert re.search(rf"^## {re.escape(__version__)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
-def test_the_demo_loses_nothing(run):
+def test_demo_loses_nothing(run):
     demo = run("tcpwrap-alert", "demo")
     assert demo.returncode == 0
     assert demo.stdout.endswith("The denied clients received 0 bytes.\nfired 8, delivered 8, lost 0\n")
 
 
 @pytest.mark.parametrize("script", ["bin/handle_tcp_wrapper", ".ci/run"])
-def test_the_shell_scripts_parse(script):
+def test_shell_script_parses(script):
     shell = "dash" if script.startswith("bin") else "bash"
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
 
 
-def test_document_has_each_daemon_and_rule_and_no_loss():
-    document = (ROOT / "docs" / "daemons.md").read_text()
-    lines = document.partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
+def test_table_of_daemons_has_every_case():
+    """And nothing was lost, leaked or left in any."""
+    lines = TEXTS["daemons"].partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
     shown = [(row[0].partition(" (")[0], *row[1:6], row[7].partition(" ")[0], row[9]) for row in rows]
     assert shown == [

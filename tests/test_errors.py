@@ -1,4 +1,4 @@
-"""The errors: exit status and verdict of each, and that only a fault in the file itself takes it out of the spool."""
+"""The errors: exit status and handling of each, and that only a fault in the file itself takes it out of the spool."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import inspect
 import pytest
 
 from tcpwrap_alert import errors
-from tcpwrap_alert.errors import HOLD, RETRY, SET_ASIDE, ConfigError, DeliveryError, TcpwrapAlertError
+from tcpwrap_alert.errors import HOLD, RETRY, SET_ASIDE, ConfigError, DeliveryError, NotDelivered, TcpwrapAlertError
 
-# design.md, "Exit status".
 TABLE = {
     "TcpwrapAlertError": (70, HOLD),
     "UsageError": (64, HOLD),
     "CheckResultError": (65, SET_ASIDE),
     "ConfigError": (78, HOLD),
+    "NoServer": (78, HOLD),
     "SpoolError": (74, HOLD),
     "QueueFileCorrupt": (74, SET_ASIDE),
     "SpoolBusy": (75, RETRY),
@@ -28,15 +28,18 @@ TABLE = {
     "ProtocolTimedOut": (75, RETRY),
     "RejectedError": (77, HOLD),
 }
+# It carries another error, and has that one's exit status and handling.
+CARRIER = "NotDelivered"
 CLASSES = {name: value for name, value in vars(errors).items() if inspect.isclass(value)}
 
 
-def make(name):
-    return ConfigError("/etc/send_nsca.cfg", 14, "what") if name == "ConfigError" else CLASSES[name]("what")
+def make(name, what="what"):
+    is_config_error = issubclass(CLASSES[name], ConfigError)
+    return CLASSES[name]("/etc/send_nsca.cfg", 14, what) if is_config_error else CLASSES[name](what)
 
 
 def test_the_table_has_every_error():
-    assert set(TABLE) == set(CLASSES)
+    assert {*TABLE, CARRIER} == set(CLASSES)
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -67,18 +70,31 @@ def test_whatever_the_server_does_is_a_delivery_error(name):
 @pytest.mark.parametrize("name", TABLE)
 def test_line_is_the_text_if_nothing_is_in_the_spool(name):
     error = make(name)
-    assert error.line == str(error)
-    assert error.line.endswith("what")
+    assert error.lines == [str(error)]
+    assert error.lines[0].endswith("what")
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_line_says_what_becomes_of_a_spooled_result(name):
-    error = make(name)
-    error.deferred = 1
-    assert error.line == f"{error}; {TABLE[name][1]}"
-    error.deferred = 20
-    assert error.line == f"{error}; 20 check results {TABLE[name][1]}"
-    assert make(name).deferred == 0
+    why = make(name)
+    for waiting, text in ((0, ""), (1, f"; {TABLE[name][1]}"), (20, f"; 20 check results {TABLE[name][1]}")):
+        error = NotDelivered(why, waiting)
+        assert error.lines == [f"{why}{text}"]
+        assert (error.exit_status, error.handling) == TABLE[name]
+
+
+def test_what_else_went_wrong_has_a_line_each():
+    error = NotDelivered(make("ConnectError", "first"), 2, [NotDelivered(make("SpoolError", "second"), 1)])
+    assert error.lines == [f"first; 2 check results {RETRY}", f"second; {HOLD}"]
+
+
+@pytest.mark.parametrize(
+    ("others", "last"), [(20, "19"), (21, "and 1 more like these"), (500, "and 480 more like these")]
+)
+def test_lines_are_not_without_end(others, last):
+    error = NotDelivered(make("SpoolError"), 1, [make("SpoolError", str(number)) for number in range(others)])
+    assert error.lines[-1] == last
+    assert len(error.lines) <= 22
 
 
 @pytest.mark.parametrize(

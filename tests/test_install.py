@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from peers.nsca_daemon import wait_for
+from support.spools import reason_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +48,7 @@ def test_every_script_is_installed_and_runs(site):
 def test_a_drop_and_a_replay_work(site, spool_dir, write_config):
     write_config(server="127.0.0.1:1", timeout=1)
     subprocess.run([site / "handle_tcp_wrapper", "203.0.113.7", "sshd"], check=True)
-    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    wait_for(lambda: reason_of(spool_dir), "no attempt was made")
     assert subprocess.run([site / "tcpwrap-alert", "replay"], capture_output=True, check=False).returncode == 75
     assert len(os.listdir(spool_dir / "new")) == 1
 
@@ -56,4 +57,4 @@ def test_a_link_to_the_drop_finds_the_forwarder(site, spool_dir, write_config, t
     write_config(server="127.0.0.1:1", timeout=1)
     (tmp_path / "handle_tcp_wrapper").symlink_to(site / "handle_tcp_wrapper")
     subprocess.run([tmp_path / "handle_tcp_wrapper", "203.0.113.7", "sshd"], check=True)
-    wait_for(lambda: (spool_dir / "last_error").exists(), "no attempt was made")
+    wait_for(lambda: reason_of(spool_dir), "no attempt was made")

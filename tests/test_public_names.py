@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import tcpwrap_alert
-from tcpwrap_alert import nsca
+from tcpwrap_alert import nsca, pynsca, send_nsca
 from tcpwrap_alert.nsca import client
 
 
@@ -16,7 +16,7 @@ def python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.parametrize("package", [tcpwrap_alert, nsca])
+@pytest.mark.parametrize("package", [tcpwrap_alert, nsca, pynsca, send_nsca])
 def test_every_public_name_exists(package):
     assert [name for name in package.__all__ if getattr(package, name, None) is None] == []
 
@@ -30,8 +30,10 @@ def test_a_public_name_is_its_modules_own():
     [
         "import tcpwrap_alert; tcpwrap_alert.nsca.Server; tcpwrap_alert.pynsca.OK",
         "from tcpwrap_alert import pynsca; pynsca.NSCANotifier",
+        "from tcpwrap_alert import send_nsca; send_nsca.send_nsca, send_nsca.nsca.NscaSender",
+        "from tcpwrap_alert.send_nsca import *; send_nsca, NscaSender, STATE_OK",
         "from tcpwrap_alert import nsca; nsca.send_check_results",
-        "from tcpwrap_alert import *; nsca.CheckResult, pynsca.OK",
+        "from tcpwrap_alert import *; nsca.CheckResult, pynsca.OK, send_nsca.nsca_ok",
         "from tcpwrap_alert.nsca import *; Connection, RejectedError, METHODS[14]",
     ],
 )
@@ -49,7 +51,7 @@ def test_any_other_name_is_an_attribute_error(name):
 def test_help_shows_every_public_name():
     done = python("from tcpwrap_alert import nsca; help(nsca)")
     assert [name for name in nsca.__all__ if name not in done.stdout] == []
-    assert "delivered: how many check results have a good verdict" in done.stdout
+    assert "delivered: how many check results the server has accepted" in done.stdout
 
 
 def test_importing_the_package_loads_nothing_of_it():

@@ -22,64 +22,105 @@ STDIN = 0
 
 
 class NotSent(click.ClickException):
-    """The check results did not reach the daemon."""
+    """The NSCA server did not accept the check results."""
 
     exit_code = 2
 
 
-def _one_byte(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
-    """Return the byte that an option names, by itself or as 0x09."""
+def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> bytes | None:
+    """Return the byte that -d or -ds names, as often as it stands at the beginning of `value`.
+
+    As C send_nsca reads it (src/send_nsca.c, parse_delimiter): of several characters the first counts, unless they
+    begin like a number, which is a byte's code. Half of a character, or of `\\t`, is no delimiter.
+    """
     if value is None:
         return None
-    try:
-        byte = bytes([int(value, 16)]) if value[:2].lower() == "0x" else os.fsencode(value)
-    except ValueError:
-        byte = b""
-    if len(byte) != 1 or byte == b"\0":
-        raise click.BadParameter(f"'{value}' is not one character, or its code like 0x09", ctx, param)
+    text = os.fsencode(value) or b"\0"
+    if len(text) == 1:
+        byte = text
+    elif value[0] in "0123456789+-":
+        byte = _byte_of_code(value)
+    else:
+        byte = b"" if text[0] > 127 or text[:1] == b"\\" else text[: len(text) - len(text.lstrip(text[:1]))]
+    if not byte or (byte == b"\0" and param.name == "delimiter"):
+        raise click.BadParameter(f"'{value}' is not a character, or the code of one like 0x09 or 44", ctx, param)
     return byte
+
+
+def _byte_of_code(text: str) -> bytes:
+    """Return the byte with the code `text`, a number as C writes it: 44, 0x2c or 054. Empty if it is none."""
+    base = 16 if text[:2].lower() == "0x" else 8 if text[0] == "0" else 10
+    try:
+        return bytes([int(text, base)]) if text.isalnum() else b""
+    except ValueError:
+        return b""
 
 
 @click.command("send", cls=StrictCommand)
 @click.argument("host", required=False)
-@click.option("-H", "host_option", metavar="HOST", help="The daemon, if it is not the configuration's server.")
-@click.option("-p", "port", type=click.IntRange(1, 65535), help="The daemon's port.")
+@click.option("-H", "host_option", metavar="HOST", help="The NSCA server, if it is not the configuration's.")
+@click.option("-p", "port", type=click.IntRange(1, 65535), help="The port of the NSCA server.")
 @click.option("-to", "timeout_s", type=click.FloatRange(0.001, A_DAY_S), help="Seconds for each step.")
 @click.option(
     "-d",
     "delimiter",
     metavar="CHAR",
     default="0x09",
-    callback=_one_byte,
+    callback=_delimiter,
     show_default=True,
     help="What stands between two fields.",
 )
 @click.option(
-    "-ds", "end", metavar="CHAR", callback=_one_byte, help="What ends a check result.  [default: 0x17, or the line]"
+    "-ds", "end", metavar="CHAR", callback=_delimiter, help="What ends a check result.  [default: 0x17, or the line]"
 )
+@click.option("--single-result", is_flag=True, help="All input is one check result.")
 @config_option("-c")
 @click.option("--quiet", is_flag=True, help="Say nothing when all is well.")
-@click.option("--legacy-2-7-mode", is_flag=True, help="The daemon is of NSCA 2.7.")
+@click.option("--legacy-2-7-mode", is_flag=True, help="The NSCA server is of version 2.7.")
 @click.option("--spool", is_flag=True, help="Keep in the spool what cannot be delivered now.")
 @click.version_option(__version__, "-V", "--version")
-def command(delimiter: bytes, end: bytes | None, config: Config, quiet: bool, spool: bool, **options: Any) -> None:
+def command(
+    delimiter: bytes,
+    end: bytes | None,
+    single_result: bool,
+    config: Config,
+    quiet: bool,
+    spool: bool,
+    **options: Any,
+) -> None:
     """Send check results from standard input, as C send_nsca does.
 
     \b
     HOST <tab> SERVICE <tab> STATE <tab> OUTPUT      of a service
     HOST <tab> STATE <tab> OUTPUT                    of the host itself
 
-    STATE is a number. The byte 0x17 ends a check result. If there is none in the first 5120 bytes, a line with a state
-    where the above has one begins a check result, and other lines continue its output. To be sure, above all where
-    others choose what the output says, or where it has the delimiter in it, name the end with -ds.
+    STATE is a number: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN. For the host: 0 UP, 1 DOWN, 2 UNREACHABLE. Any other
+    number of a service is sent as 3, and the output begins with it.
 
-    Exit status: 0 all delivered; 2 not delivered, or nothing to send; 3 usage, or something that is no check result.
-    With --spool, everything goes into the spool first, and from there to the configuration's server; what is not
-    delivered stays there: 75, 77, 78 as with the other commands, but 3 if there was something that is no check result.
+    The byte 0x17 ends a check result. If there is none in the first 5120 bytes, send goes by line. A line with a state
+    in its place begins a check result. Other lines continue the output. After a line of a service, a line of a host
+    begins a check result only if that host had one before.
+
+    Your output may look like a check result, or others choose it? Then name the end with -ds, or send one check result
+    with --single-result.
+
+    CHAR is a character or its code, like 0x09 or 44. A run of blanks is one delimiter.
+
+    Exit status: 0 the NSCA server accepted all; 2 it did not, or there was nothing to send; 3 usage, or something that
+    is no check result.
+
+    With --spool everything goes into the spool first, and from there to the configuration's server. What is not
+    accepted stays there. Then the status is that of the other commands: 75, 77, 78. It is 3 if something was no check
+    result.
+
+    A link called send_nsca to tcpwrap-alert is this command: ln -s /opt/tcpwrap-alert/bin/tcpwrap-alert
+    /usr/local/bin/send_nsca
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
-    if delimiter in (end or ETB, b"\n", b"\r"):
+    if single_result and end:
+        raise BadInput("--single-result takes all input as one check result, so -ds cannot end one")
+    if delimiter[:1] in ((end or ETB)[:1], b"\n", b"\r"):
         raise BadInput("the delimiter between fields cannot be what ends a check result")
     faults = 0
 
@@ -90,7 +131,7 @@ def command(delimiter: bytes, end: bytes | None, config: Config, quiet: bool, sp
 
     if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
         warn(config)
-    records = Records(tell_fault, delimiter, end)
+    records = Records(tell_fault, delimiter, b"" if single_result else end and end[:1])
     try:
         if spool:
             _check_same_server(config, options)
@@ -117,17 +158,17 @@ def _server(
     timeout_s: float | None,
     legacy_2_7_mode: bool,
 ) -> Server:
-    """Return the configuration's server, with what the arguments say otherwise."""
+    """Return the configuration's NSCA server, with what the arguments say otherwise."""
+    changes: dict[str, Any] = {"port": port, "timeout_s": timeout_s, "legacy_2_7_mode": legacy_2_7_mode}
     try:
         server = config.server(host_option or host or "")
+        return server.replace(**{name: value for name, value in changes.items() if value})
     except NoServer as error:
         raise BadInput(str(error)) from error
     except ConfigError as error:
         raise NotSent(f"Error: {error}") from error
-    except ValueError as error:
+    except ValueError as error:  # of the host, or of -to nan, which is in every range
         raise BadInput(str(error)) from error
-    changes: dict[str, Any] = {"port": port, "timeout_s": timeout_s, "legacy_2_7_mode": legacy_2_7_mode}
-    return server.replace(**{name: value for name, value in changes.items() if value})
 
 
 def _check_same_server(config: Config, options: dict[str, Any]) -> None:

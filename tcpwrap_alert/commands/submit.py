@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..check_result import parse_check_result
+from ..arguments import parse_check_result
 from ..config.read import Config
 from ..forwarding.submit import submit
 from .options import LITERAL, config_option
@@ -12,14 +12,17 @@ from .output import warn
 
 
 @click.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
-@click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT [PERFDATA]", nargs=-1, type=click.UNPROCESSED)
 @config_option()
 def command(arguments: tuple[str, ...], config: Config) -> None:
     """Submit a passive check result.
 
     Without SERVICE it is a result of the host itself.
 
-    STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN, 2 UNREACHABLE.
+    STATE is a number or a word: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN; for a host 0 UP, 1 DOWN, 2 UNREACHABLE. Any
+    other number of a service is sent as 3, and the output begins with it.
+
+    PERFDATA, of a service only, goes behind OUTPUT and a '|'. If it is empty, there is none.
 
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """

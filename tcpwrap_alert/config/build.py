@@ -64,6 +64,14 @@ def make_wording(values: dict[str, Any], path: str) -> Wording:
     return wording
 
 
+def default_wording() -> Wording:
+    """Return how this host words a denial where no configuration says it."""
+    try:
+        return make_wording({}, "")
+    except ConfigError:  # this host's name cannot be one at the monitor
+        return Wording("localhost")
+
+
 def make_server(values: dict[str, Any], path: str, host: str = "") -> Server:
     """Return the NSCA server that the values describe, or the one named `host` with all else from them.
 

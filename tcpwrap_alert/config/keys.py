@@ -6,7 +6,8 @@ password is no row of the table: it is bytes, and its blanks belong to it.
 
 from __future__ import annotations
 
-from ..check_result import CheckResult, parse_return_code
+from ..arguments import parse_return_code
+from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from .address import parse_port, parse_servers
@@ -104,17 +105,53 @@ def _spool_dir(value: str) -> str:
 
 def _switch(key: str) -> Callable[[str], bool]:
     def read(value: str) -> bool:
-        if value not in SWITCH:
+        word = _without_comment(value)
+        if word not in SWITCH:
             raise ValueError(f"{key} is '{value}', not one of {', '.join(SWITCH)}")
-        return SWITCH[value]
+        return SWITCH[word]
 
     return read
 
 
 def _integer(key: str, value: str) -> int:
-    if not (value.isascii() and value.isdigit()):
+    number = _without_comment(value)
+    if not (number.isascii() and number.isdigit()):
         raise ValueError(f"{key} '{value}' is not a whole number")
-    return int(value)
+    return int(number)
+
+
+def _without_comment(value: str) -> str:
+    """Return what stands before a comment on the line; C send_nsca reads a number or a switch so, too (2.10.2)."""
+    word, blank, rest = value.partition(" ")
+    return word if not blank or rest.lstrip().startswith("#") else value
+
+
+# Keys of files that are taken for ours, and what to do about each kind.
+OTHER_FILES = {
+    "this is the server's nsca.cfg; here the key is encryption_method": ("decryption_method",),
+    "this is the server's nsca.cfg, and here goes what C send_nsca reads": (
+        "aggregate_writes",
+        "alternate_dump_file",
+        "append_to_file",
+        "check_result_path",
+        "command_file",
+        "debug",
+        "max_packet_age",
+        "nsca_chroot",
+        "nsca_group",
+        "nsca_user",
+        "pid_file",
+        "server_address",
+        "server_port",
+    ),
+    "this is a file of NSCA-ng": ("authorize", "delay", "identity", "listen", "psk", "temp_directory", "tls_ciphers"),
+}
+
+
+def hint_for(key: str) -> str:
+    """Return what an unknown key says about the file, or which keys are known."""
+    hints = [hint for hint, keys in OTHER_FILES.items() if key in keys]
+    return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
 
 
 def _file(key: str) -> Callable[[str], str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
 CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PATHS[1]}"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it
 DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 
 
@@ -114,12 +115,12 @@ class Config:
     @property
     def wording(self) -> Wording:
         """How this host words a denial; as it comes by default where the configuration cannot be used."""
-        from .build import make_wording
+        from .build import default_wording, make_wording
 
         try:
             return make_wording(self.sections[""], self.path)
         except ConfigError:
-            return make_wording({}, self.path)
+            return default_wording()
 
     @property
     def warning(self) -> str:
@@ -180,7 +181,7 @@ def _read(path: str) -> tuple[list[bytes], int]:
         if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file")
         with open(fd, "rb", closefd=False) as file:
-            lines = file.read().split(b"\n")
+            lines = file.read().removeprefix(BYTE_ORDER_MARK).split(b"\n")
     finally:
         os.close(fd)
     return [line[:-1] if line.endswith(b"\r") else line for line in lines], mode

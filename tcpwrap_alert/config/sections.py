@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..check_result import clean, shown
 from ..errors import ConfigError
 from .address import Address
-from .keys import KEYS, parse_password
+from .keys import KEYS, hint_for, parse_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
     if b"password" in raw_value and not key.endswith("_file"):
         raise ValueError("more than one key on the line")  # and the line is not shown
     if key not in KEYS:
-        raise ValueError(f"unknown key {shown(key)}; known keys: password, {', '.join(KEYS)}")
+        raise ValueError(f"unknown key {shown(key)}; {hint_for(key)}")
     if key == "spool_dir" and section:
         raise ValueError("spool_dir belongs above the first section: all monitors share the spool")
     try:

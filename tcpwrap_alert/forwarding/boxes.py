@@ -79,9 +79,9 @@ def hand_over(spool: Spool, boxes: list[Box]) -> Handed:
 
 def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
     spool.check_removable()
-    spool.corrupt.take_back()
     state = spool.read_state()
     one_pass = Pass(spool, state)
+    one_pass.take_back()
     names = one_pass.scan()
     if names:
         spool.make_boxes()

@@ -161,7 +161,7 @@ class _Run:
         """Deliver until a scan finds nothing new."""
         drained = self._drained
         self._spool.check_removable()
-        self._spool.corrupt.take_back()
+        self._pass.take_back()
         with open_transport(self._monitor, self._state.transport) as transport:
             while self._deliver(transport, self._scan()):
                 pass

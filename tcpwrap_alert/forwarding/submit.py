@@ -51,7 +51,9 @@ def submit_all(contents: Iterable[Content], config: Config) -> None:
     left = iter(contents)
     lost: SpoolError | None = None
     failure: NotDelivered | None = None
-    while chunk := list(itertools.islice(left, AT_ONCE)):
+    for first in left:
+        # Each is enqueued as it comes: nobody knows when the next will.
+        chunk = itertools.chain((first,), itertools.islice(left, AT_ONCE - 1))
         submitted, lost = _enqueue_all(chunk, spool, config, lost)
         try:
             if failure:

@@ -1,18 +1,18 @@
-"""The NSCA protocol for programs: check results to an NSCA daemon, and its verdict.
+"""The NSCA protocol for programs: send check results to an NSCA server and learn the outcome.
 
     from tcpwrap_alert import nsca
 
     server = nsca.Server("nagios.example", password=b"s3cret", encryption_method=14)
     result = nsca.CheckResult("firestorm", "Backup", 0, "OK - 12 GiB | time=81s")
-    nsca.send_check_results(server, [result])      # returns when the daemon has taken it, raises if not
+    nsca.send_check_results(server, [result])      # returns when the server has taken it, raises if not
 
     with nsca.Connection(server) as connection:    # for results that come one by one
         for result in results:
             connection.send([result])
 
 Every error is a TcpwrapAlertError. Those of a conversation are DeliveryErrors, and so OSErrors: ConnectError (nothing
-was sent), ProtocolError (the peer is no NSCA daemon), RejectedError (wrong password, method), OutcomeUnknown (sent, but
-the deadline came before the verdict). What cannot be a check result raises CheckResultError, which is a ValueError.
+was sent), ProtocolError (the peer is no NSCA server), RejectedError (wrong password, method), OutcomeUnknown (sent, but
+the deadline came before the outcome). What cannot be a check result raises CheckResultError, which is a ValueError.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ filled up with NUL or cut to the cipher's largest key size, and the register sta
 bytes of initialization vector. So method 14, Rijndael with 128-bit blocks, is AES-256 with a zero-padded key, and 15
 and 16 are not AES at all: their blocks are longer.
 
-`METHODS` is the one list of what there is; documentation and tests are made from it. What is not available is refused
-when the configuration is read; there is no way to send in clear but method 0, literally.
+`METHODS` is the one list of what there is; documentation and tests are made from it. `check_method` says what this
+machine cannot do, as soon as the configuration is read, and makes no cipher for that: a connection makes one. Only
+method 0, literally, sends in clear.
 """
 
 from __future__ import annotations
@@ -15,6 +16,15 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class Cipher(Protocol):
+        """A cipher with its key and vector; asked once, for one direction."""
+
+        def encryptor(self) -> Callable[[bytes], bytes]: ...
+
+        def decryptor(self) -> Callable[[bytes], bytes]: ...
+
 
 CRYPTOGRAPHY = "cryptography"
 OWN = "own code"
@@ -54,7 +64,7 @@ METHODS = {
     26: Method("SAFER+", "saferplus", 32, 16, LIBMCRYPT),
 }
 
-# In nsca's list, but the daemon ends before the init packet: libmcrypt has no 8-bit CFB for them, or not in its builds.
+# In nsca's list, but nsca ends before the init packet: libmcrypt has no 8-bit CFB for them, or not in its builds.
 UNUSABLE = {7: "3-WAY", 12: "ARCFOUR", 19: "WAKE", 22: "ENIGMA", 24: "SAFER-SK64", 25: "SAFER-SK128"}
 
 
@@ -65,85 +75,91 @@ def known_methods() -> str:
 
 def check_method(number: int) -> None:
     """Raise ValueError, with what to do about it, if we cannot do this encryption method here."""
-    if number in UNUSABLE:
-        raise ValueError(
-            f"encryption_method {number} ({UNUSABLE[number]}): no NSCA daemon can use it, because libmcrypt does not "
-            "have it; the daemon ends before it sends an init packet"
-        )
-    if number not in METHODS:
-        raise ValueError(f"encryption_method {number} does not exist; known: {known_methods()}")
     _find_backend(number)
 
 
-def make_encryptor(number: int, password: bytes, iv: bytes, backend: str | None = None) -> Callable[[bytes], bytes]:
+def make_encryptor(number: int, password: bytes, iv: bytes) -> Callable[[bytes], bytes]:
     """Return the function that encrypts the packets of one connection, each once and in order.
 
     Args:
         number: encryption method, a key of `METHODS`.
         password: as in the configuration, of any length.
         iv: the init packet's 128 bytes.
-        backend: one of the method's backends; without it the best that is available.
 
     Raises:
-        ValueError: the method or the backend is not available.
+        ValueError: the method is not available.
     """
-    return _make_stream(number, password, iv, True, backend)
+    return make_cipher(number, password, iv, _find_backend(number)).encryptor()
 
 
-def make_decryptor(number: int, password: bytes, iv: bytes, backend: str | None = None) -> Callable[[bytes], bytes]:
+def make_decryptor(number: int, password: bytes, iv: bytes) -> Callable[[bytes], bytes]:
     """Return the function that decrypts what `make_encryptor` with the same arguments encrypted."""
-    return _make_stream(number, password, iv, False, backend)
+    return make_cipher(number, password, iv, _find_backend(number)).decryptor()
 
 
-def _make_stream(
-    number: int, password: bytes, iv: bytes, is_encryptor: bool, backend: str | None
-) -> Callable[[bytes], bytes]:
+def make_cipher(number: int, password: bytes, iv: bytes, backend: str) -> Cipher:
+    """Return the cipher of a method by one of its backends."""
     if number == 0:
-        return bytes
+        return _Clear()
     if number == 1:
         return _Xor(password, iv)
-    if backend is None:
-        check_method(number)
-        backend = _find_backend(number)
-    return _make_cfb8_stream(number, password, iv, is_encryptor, backend)
-
-
-def _make_cfb8_stream(
-    number: int, password: bytes, iv: bytes, is_encryptor: bool, backend: str
-) -> Callable[[bytes], bytes]:
     method = METHODS[number]
     key = password[: method.key_size].ljust(method.key_size, b"\0")
     register = iv[: method.block_size]
     # Each backend is imported only when it is used: none of them is cheap to load.
     if backend == LIBMCRYPT:
-        from .mcrypt import Stream
+        from .mcrypt import McryptCipher
 
-        return Stream(method.mcrypt_name, key, register, is_encryptor)
+        return McryptCipher(method.mcrypt_name, key, register)
     if backend == CRYPTOGRAPHY:
-        from .openssl import make_stream
+        from .openssl import make_cipher as make_openssl_cipher
 
-        return make_stream(method.mcrypt_name, key, register, is_encryptor)
+        return make_openssl_cipher(method.mcrypt_name, key, register)
     from .cfb8 import Cfb8
     from .rijndael import Rijndael
 
-    return Cfb8(Rijndael(key, method.block_size).first_byte, register, is_encryptor)
+    return Cfb8(Rijndael(key, method.block_size).first_byte, register)
 
 
 def _find_backend(number: int) -> str:
     """Return the first backend of a method that works on this machine. Raises ValueError if none does."""
-    method = METHODS[number]
-    for backend in method.backends:
-        if backend == OWN or number == 14:
-            return backend  # part of this package, or of every build of a package that this one requires
-        try:
-            _make_cfb8_stream(number, b"", bytes(128), True, backend)
-        except (OSError, ValueError):
-            continue
-        return backend
+    if number in UNUSABLE:
+        raise ValueError(
+            f"encryption_method {number} ({UNUSABLE[number]}): no NSCA server can use it, because libmcrypt does not "
+            "have it; nsca ends before it sends an init packet"
+        )
+    if number not in METHODS:
+        raise ValueError(f"encryption_method {number} does not exist; known: {known_methods()}")
+    for backend in METHODS[number].backends:
+        if _works(backend, number):
+            return backend
     raise ValueError(
-        f"encryption_method {number} ({method.name}) needs libmcrypt, which is not on this machine; "
+        f"encryption_method {number} ({METHODS[number].name}) needs libmcrypt, which is not on this machine; "
         "install the package libmcrypt4 (Debian, Ubuntu) or libmcrypt (elsewhere)"
     )
+
+
+def _works(backend: str, number: int) -> bool:
+    method = METHODS[number]
+    if backend == LIBMCRYPT:
+        from . import mcrypt
+
+        return mcrypt.has(method.mcrypt_name)
+    if backend == CRYPTOGRAPHY and number != 14:  # AES is in every build, and the package is dear to load
+        from . import openssl
+
+        return openssl.has(method.mcrypt_name, method.key_size, method.block_size)
+    return True
+
+
+class _Clear:
+    """No encryption at all."""
+
+    def encryptor(self) -> Callable[[bytes], bytes]:
+        return bytes
+
+    def decryptor(self) -> Callable[[bytes], bytes]:
+        return bytes
 
 
 class _Xor:
@@ -155,7 +171,13 @@ class _Xor:
         self._length = 0
         self._key_stream = 0
 
-    def __call__(self, packet: bytes) -> bytes:
+    def encryptor(self) -> Callable[[bytes], bytes]:
+        return self._process
+
+    def decryptor(self) -> Callable[[bytes], bytes]:
+        return self._process
+
+    def _process(self, packet: bytes) -> bytes:
         if len(packet) != self._length:
             self._length = len(packet)
             self._key_stream = _repeated(self._iv, self._length) ^ _repeated(self._password, self._length)

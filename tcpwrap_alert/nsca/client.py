@@ -1,7 +1,7 @@
-"""Sending check results to an NSCA daemon: a batch with one verdict, or a connection that is kept for more.
+"""Sending check results to an NSCA server: a batch with one outcome, or a connection that is kept for more.
 
-Daemons poll their sockets once per second, so a conversation may take two seconds; a batch, or a kept connection,
-pays that once. `conversation.py` says how the verdict is known.
+NSCA servers look at their sockets once per second, so a conversation may take two seconds; a batch, or a kept
+connection, pays that once. `conversation.py` says how the outcome is known.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ACCEPTED", "SENT_NOT_KNOWN", "Connection", "send_check_results"]
 
-# Daemons up to 2.9 drop what is older than their max_packet_age, 30 s, counted from the init packet.
+# Servers up to 2.9 drop what is older than their max_packet_age, 30 s, counted from the init packet.
 RENEW_AFTER_S = 20.0
 # What comes slowly is not held back for a fuller write.
 HOLD_BACK_S = 0.2
@@ -30,23 +30,23 @@ HOLD_BACK_S = 0.2
 def send_check_results(
     server: Server, results: Sequence[CheckResult], padding: Callable[[int], bytes] = os.urandom
 ) -> str:
-    """Send `results` over one connection and return the verdict, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
+    """Send `results` over one connection and return the outcome, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
 
-    One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and verdict.
+    One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and outcome.
 
     Args:
         padding: fills the unused bytes of the packets; `bytes` makes them NUL.
 
     Raises:
-        RejectedError: the daemon refused the packets. Nothing of the batch counts as delivered.
+        RejectedError: the server rejected the packets. Nothing of the batch counts as delivered.
         ConnectError: no connection; nothing was sent.
         ProtocolError: the peer does not speak NSCA.
         OutcomeUnknown: the deadline came after packets had been sent; sending again may deliver twice.
         DeliveryError: any other failure of the connection.
         ValueError: more than one result in the 2.7 layout, or a method that is not available.
     """
-    if server.legacy_2_7_mode and len(results) > 1:
-        raise ValueError("the 2.7 layout takes one check result per connection")
+    if server.layout.takes_one and len(results) > 1:
+        raise ValueError("this server takes one check result per connection")
     conversation = Conversation(server, padding, time.monotonic() + server.timeout_s)
     try:
         conversation.send(results)
@@ -56,23 +56,23 @@ def send_check_results(
 
 
 class Connection:
-    """A connection to a daemon that is kept for many check results, as a context manager.
+    """A connection to an NSCA server that is kept for many check results, as a context manager.
 
         with Connection(server) as connection:
             connection.send(results)    # as often as you like
-        # here the daemon has taken them all
+        # here the server has taken them all
 
     It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; in the 2.7 layout for
-    each result. Daemons close a connection that is silent for 10 s: where results come less often, call `confirm` after
+    each result. Servers close a connection that is silent for 10 s: where results come less often, call `confirm` after
     the last one. Use it from one thread at a time.
-    `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the verdict.
+    `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the outcome.
 
-    An error of the connection is final: what has no verdict is to be sent again, over a new one. Any other error in the
-    block ends the conversation with its verdict first, so that the numbers tell what arrived.
+    An error of the connection is final: what has no outcome is to be sent again, over a new one. Any other error in the
+    block ends the conversation with its outcome first, so that the numbers tell what arrived.
 
     Attributes:
-        delivered: how many check results have a good verdict, in the order in which they were sent.
-        unconfirmed: how many were sent since then, without one yet.
+        delivered: how many check results the server has accepted, in the order in which they were sent.
+        unconfirmed: how many were sent since then, their outcome not known yet.
     """
 
     def __init__(self, server: Server, padding: Callable[[int], bytes] = os.urandom) -> None:
@@ -112,7 +112,7 @@ class Connection:
                 self.unconfirmed += 1
                 if conversation.silence_s() > HOLD_BACK_S:
                     conversation.flush()
-                if self._server.legacy_2_7_mode:
+                if self._server.layout.takes_one:
                     self.confirm()
             if self._conversation:
                 self._conversation.deadline = self._next_deadline()
@@ -122,7 +122,7 @@ class Connection:
             raise
 
     def confirm(self) -> str | None:
-        """End the conversation with the daemon and return its verdict on all that was sent; a next `send` begins anew.
+        """End the conversation with the server and return the outcome of all that was sent; a next `send` begins anew.
 
         Returns:
             ACCEPTED; SENT_NOT_KNOWN in the 2.7 layout; None if nothing is open.
@@ -134,12 +134,12 @@ class Connection:
             return None
         self._conversation.deadline = self._next_deadline()
         try:
-            verdict = self._conversation.finish()
+            outcome = self._conversation.finish()
         finally:
             self.close()
         self.delivered += self.unconfirmed
         self.unconfirmed = 0
-        return verdict
+        return outcome
 
     def close(self) -> None:
         """Let go of the connection, without asking what became of the results that are unconfirmed."""

@@ -1,6 +1,6 @@
-"""From a server's name to a connected socket whose init packet has been read, within one deadline.
+"""From the name of an NSCA server to a connected socket whose init packet we have read, within one deadline.
 
-All addresses of a name are tried; a dead one must leave time for those behind it. Deadlines are in seconds of
+We try all addresses of a name; a dead one must leave time for those behind it. Deadlines are in seconds of
 `time.monotonic()`.
 """
 
@@ -84,13 +84,13 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
         except socket.timeout:
             if not data:
                 raise TimedOut(
-                    f"connected, but no init packet {within}; the daemon hangs, or does not speak NSCA"
+                    f"connected, but no init packet {within}; the server hangs, or does not speak NSCA"
                 ) from None
-            raise ProtocolTimedOut(f"sent only {received} {within}; is this an NSCA daemon?") from None
+            raise ProtocolTimedOut(f"sent only {received} {within}; is this an NSCA server?") from None
         except OSError as error:
             raise DeliveryError(f"connection reset after {received}", number=error.errno) from error
         if not chunk:
-            raise ProtocolError(f"closed after {received}; is this an NSCA daemon, and may this host talk to it?")
+            raise ProtocolError(f"closed after {received}; is this an NSCA server, and may this host talk to it?")
         data += chunk
     return data
 

@@ -1,21 +1,21 @@
-"""One NSCA conversation with a daemon: init packet, data packets, and the verdict.
+"""One NSCA conversation with a server: init packet, data packets, and the outcome.
 
-NSCA has no acknowledgement, but a stock daemon shows by the way it closes whether it took the packets. After the
+NSCA has no acknowledgement, but a stock server shows by the way it closes whether it took the packets. After the
 last data packet we send one byte more in the same segment, end our direction, and read until the end:
 
-    end of file         the daemon read every packet and the extra byte, saw the end, closed:    accepted
-    connection reset    it closed with bytes unread, as it does on a bad checksum:               refused
-    deadline, else      nobody knows; the caller sends again, perhaps twice:                     unknown
+    end of file         the server read every packet and the extra byte, saw the end, closed:    accepted
+    connection reset    it closed with bytes unread, as it does on a bad checksum:               rejected
+    deadline, else      nobody knows; the caller sends again, perhaps twice:                     not known
 
-Without the extra byte a refused single packet would look accepted: the daemon had nothing unread. Observed on nsca
+Without the extra byte a rejected single packet would look accepted: the server had nothing unread. Observed on nsca
 2.7.2 to 2.10.3 in all its ways to run (src/nsca.c, `handle_connection_read`). An end of file that arrives while
-bytes of ours are not acknowledged means that the daemon closed before it had them: refused, the reset is on its way.
+bytes of ours are not acknowledged means that the server closed before it had them: rejected, the reset is on its way.
 
-A daemon that hears nothing for ten seconds may close by itself (src/netutils.c, `recvall`), and that looks like a
-refusal; so after a silence a bad end means only that nobody knows.
+A server that hears nothing for ten seconds may close by itself (src/netutils.c, `recvall`), and that looks like a
+rejection; so after a silence a bad end means only that nobody knows.
 
-In the 2.7 layout (`legacy_2_7_mode`) a daemon from 2.9.1 on takes only exactly one packet of 720 bytes per connection
-and also closes cleanly what it refuses: there we send no extra byte, and the verdict is "sent, not known".
+In the 2.7 layout (`legacy_2_7_mode`) a server from 2.9.1 on takes only exactly one packet of 720 bytes per connection
+and also closes cleanly what it rejects: there we send no extra byte, and the outcome is "sent, not known".
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import time
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError, RejectedError
 from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
-from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH, encode_data_packet
+from .packet import encode_data_packet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ SENT_NOT_KNOWN = "sent, not known"
 EXTRA_BYTE = b"\0"
 PACKETS_PER_WRITE = 15  # just below 64 KiB
 
-SILENCE_S = 5.0  # half of what a daemon waits
+SILENCE_S = 5.0  # half of what a server waits
 
 RESETS = (errno.ECONNRESET, errno.EPIPE)
 
@@ -70,7 +70,7 @@ class Conversation:
         self.opened_at = time.monotonic()
         self._server = server
         self._padding = padding
-        self._packet_length = LEGACY_DATA_PACKET_LENGTH if server.legacy_2_7_mode else DATA_PACKET_LENGTH
+        self._layout = server.layout
         self._bytes_sent = 0
         self._was_silent = False
         self._waiting: list[bytes] = []
@@ -87,7 +87,7 @@ class Conversation:
             raise
 
     def silence_s(self) -> float:
-        """Return for how many seconds the daemon has heard nothing from us."""
+        """Return for how many seconds the server has heard nothing from us."""
         return time.monotonic() - self._written_at
 
     def check_still_open(self) -> None:
@@ -102,7 +102,7 @@ class Conversation:
         end = "closed"
         try:
             if self._sock.recv(1, socket.MSG_PEEK):
-                raise ProtocolError("sent more than an init packet; is this an NSCA daemon?", self._server)
+                raise ProtocolError("sent more than an init packet; is this an NSCA server?", self._server)
         except BlockingIOError:
             return
         except ConnectionError:
@@ -115,13 +115,13 @@ class Conversation:
         """Send the data packets of `results`; up to 15 of them wait for what follows, for `flush` or `finish`.
 
         Raises:
-            RejectedError: the daemon refused the packets.
+            RejectedError: the server rejected the packets.
             OutcomeUnknown: the deadline came first.
             DeliveryError: any other failure of the connection.
         """
         for result in results:
-            padding = self._padding(self._packet_length)
-            packet = encode_data_packet(result, self._packet_timestamp, padding, self._server.escape_newlines)
+            padding = self._padding(self._layout.packet_length)
+            packet = encode_data_packet(result, self._packet_timestamp, padding, self._layout.escapes)
             self._waiting.append(self._encrypt(packet))
             if len(self._waiting) > PACKETS_PER_WRITE:
                 last = self._waiting.pop()
@@ -144,11 +144,11 @@ class Conversation:
             raise self._judgement(error) from error
 
     def finish(self) -> str:
-        """Send the extra byte and the end in one segment with the last packet; return the verdict when it is there.
+        """Send the extra byte and the end in one segment with the last packet; return the outcome when it is there.
 
         Returns ACCEPTED, or SENT_NOT_KNOWN in the 2.7 layout. Raises what `send` raises, and ProtocolError.
         """
-        if not self._server.legacy_2_7_mode:
+        if self._layout.tells_outcome:
             self._waiting.append(EXTRA_BYTE)
         self.flush()
         try:
@@ -160,11 +160,11 @@ class Conversation:
         except OSError as error:
             raise self._judgement(error) from error
         if answer:
-            raise ProtocolError("answered the packets, which NSCA daemons never do", self._server)
-        return SENT_NOT_KNOWN if self._server.legacy_2_7_mode else ACCEPTED
+            raise ProtocolError("answered the packets, which NSCA servers never do", self._server)
+        return ACCEPTED if self._layout.tells_outcome else SENT_NOT_KNOWN
 
     def close(self) -> None:
-        """Close the connection; without `finish`, what was sent has no verdict."""
+        """Close the connection; without `finish`, nobody learns the outcome of what was sent."""
         self._sock.close()
 
     def _end_our_direction(self) -> None:
@@ -178,17 +178,17 @@ class Conversation:
     def _check_end(self) -> None:
         """Raise ConnectionResetError if the peer closed without having taken everything."""
         reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if reset or (not self._server.legacy_2_7_mode and _unacknowledged(self._sock)):
+        if reset or (self._layout.tells_outcome and _unacknowledged(self._sock)):
             raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
 
     def _judgement(self, error: OSError) -> DeliveryError:
         """Return what a failure of the socket means for the check results."""
         if isinstance(error, socket.timeout):
-            what = f"no verdict within {self._server.timeout_s:g} s; it may or may not have taken the packets"
+            what = f"no outcome within {self._server.timeout_s:g} s; it may or may not have taken the packets"
             return OutcomeTimedOut(what, self._server)
         if error.errno not in RESETS:
             return DeliveryError(str(error.strerror or error), self._server)
-        if self._bytes_sent < self._packet_length:
+        if self._bytes_sent < self._layout.packet_length:
             return DeliveryError("connection reset before a packet was sent", self._server)
         return self._end_after_packets()
 
@@ -196,7 +196,7 @@ class Conversation:
         if self._was_silent or self.silence_s() > SILENCE_S:
             what = "closed after a silence of ours; it may or may not have taken the packets before that"
             return OutcomeUnknown(what, self._server)
-        return RejectedError(_refusal(self._server), self._server)
+        return RejectedError(_rejection(self._server), self._server)
 
 
 def _unacknowledged(sock: socket.socket) -> int:
@@ -208,14 +208,14 @@ def _unacknowledged(sock: socket.socket) -> int:
     return int(count)
 
 
-def _refusal(server: Server) -> str:
+def _rejection(server: Server) -> str:
     causes = [
         "wrong password" if server.password else "no password is set",
         f"wrong encryption_method ({server.encryption_method})",
     ]
     if server.password != server.password.strip():
         causes.append("blanks around the password, which belong to it")
-    causes.append("a daemon that was stopped meanwhile, or whose Nagios is down")
-    if not server.legacy_2_7_mode:
-        causes.append("a daemon older than 2.9, which needs legacy_2_7_mode=true")
-    return f"the daemon refused the packets; likely causes: {'; '.join(causes)}"
+    causes.append("a server that was stopped meanwhile, or whose Nagios is down")
+    if server.layout.tells_outcome:
+        causes.append("a server older than 2.9, which needs legacy_2_7_mode=true")
+    return f"the NSCA server rejected the packets; likely causes: {'; '.join(causes)}"

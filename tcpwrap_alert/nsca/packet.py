@@ -18,9 +18,9 @@ The server speaks first, with the init packet; the client answers with data pack
 What a text field holds after its NUL, and the padding, is random, as with the C client: else most of the packet
 would be known in advance to whoever listens.
 
-Line breaks of the output travel as they are: a daemon from 2.10.1 on escapes them, and backslashes, for Nagios, and
+Line breaks of the output travel as they are: a server from 2.10.1 on escapes them, and backslashes, for Nagios, and
 they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did; in the
-2.7 layout we always do. For an old daemon that the configuration does not call old, output that holds a command
+2.7 layout we always do. For an old server that the configuration does not call old, output that holds a command
 travels on one line; that is not all, as Nagios may read on behind a line into what other messages left in its buffer.
 """
 
@@ -35,7 +35,7 @@ from ..errors import CheckResultError, ProtocolError
 PACKET_VERSION = 3
 IV_LENGTH = 128
 DATA_PACKET_LENGTH = 4304
-# The layout up to nsca 2.7. A daemon from 2.9.1 on takes it only as the single packet of a connection.
+# The layout up to nsca 2.7. A server from 2.9.1 on takes it only as the single packet of a connection.
 LEGACY_DATA_PACKET_LENGTH = 720
 
 _INIT = struct.Struct("!128sI")
@@ -56,7 +56,7 @@ INIT_PACKET_LENGTH = _INIT.size
 COMMAND = r"\].(?=\w*_)\w*\s*(?:;|\n|$)"
 
 # Nagios 3, Icinga 1 and Centreon Engine read up to 8190 bytes of a line and take the rest for another (fgets in
-# command_file_worker_thread). A daemon from 2.10.1 on writes two bytes for a line break or a backslash.
+# command_file_worker_thread). A server from 2.10.1 on writes two bytes for a line break or a backslash.
 MAX_ESCAPED_BYTES = 8190 - len("[4294967295] PROCESS_SERVICE_CHECK_RESULT;;;0;\n") - 63 - 127
 
 
@@ -82,12 +82,12 @@ def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: byte
 
     Args:
         packet_timestamp: the timestamp of the connection's init packet.
-        padding: random bytes; their number, 4304 or 720, is the length of the packet and so chooses the layout.
-        escape: escape line breaks and backslashes of the output, for a daemon older than 2.10.1.
+        padding: what unused bytes hold; its length, 4304 or 720, is that of the packet.
+        escape: escape line breaks and backslashes of the output, for a server older than 2.10.1.
     """
     packet = bytearray(padding)
     output_size = len(packet) - _PLUGIN_OUTPUT_OFFSET - _END_PADDING
-    to_wire = _escaped if escape or len(packet) == LEGACY_DATA_PACKET_LENGTH else _without_commands
+    to_wire = _escaped if escape else _without_commands
     _HEAD.pack_into(packet, 0, PACKET_VERSION, 0, packet_timestamp, result.return_code)
     packet[2:4] = padding[2:4]
     _put_text(packet, *_HOST_NAME, result.host_name)

@@ -1,8 +1,8 @@
-"""A small NSCA daemon for `listen`, `demo` and tests: it takes check results, hands them on, and keeps nothing.
+"""A small NSCA server for `listen`, `demo` and tests: it takes check results, hands them on, and keeps nothing.
 
-It speaks both layouts and every method of `cipher.py`, and closes as a stock daemon does: cleanly after the end of
-the client's direction, with bytes unread after a packet that it refuses, so that a client learns the verdict. For
-production there is nsca itself.
+It speaks both layouts and every method of `cipher.py`, and ends a connection as nsca does: cleanly after the client's
+end, and with bytes unread after a packet that it rejects. So a client learns the outcome. For production there is nsca
+itself.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Receiver(socketserver.ThreadingTCPServer):
 
     Args:
         on_result: called with each check result.
-        on_refused: called with the reason when a packet is refused or a connection ends in the middle of one.
+        on_rejected: called with the reason when it rejects a packet, or a connection ends in the middle of one.
     """
 
     allow_reuse_address = True
@@ -51,12 +51,12 @@ class Receiver(socketserver.ThreadingTCPServer):
         password: bytes,
         encryption_method: int,
         on_result: Callable[[CheckResult], None],
-        on_refused: Callable[[str], None],
+        on_rejected: Callable[[str], None],
     ) -> None:
         self.password = password
         self.encryption_method = encryption_method
         self.on_result = on_result
-        self.on_refused = on_refused
+        self.on_rejected = on_rejected
         self.report_lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Connection)
         self.port: int = self.server_address[1]
@@ -90,7 +90,7 @@ class _Connection(socketserver.BaseRequestHandler):
                     self.server.on_result(result)
         except (ProtocolError, OSError) as error:
             with self.server.report_lock:
-                self.server.on_refused(str(error))
+                self.server.on_rejected(str(error))
 
 
 def _read_exactly(sock: socket.socket, length: int) -> bytes:

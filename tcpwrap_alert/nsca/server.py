@@ -1,6 +1,8 @@
-"""An NSCA daemon as its client sees it: where it listens and what it expects. Plain values, loads nothing."""
+"""An NSCA server as its client sees it: where it listens and what it expects. Plain values."""
 
 from __future__ import annotations
+
+from .packet import DATA_PACKET_LENGTH, LEGACY_DATA_PACKET_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,15 +14,65 @@ DEFAULT_TIMEOUT_S = 10.0
 A_DAY_S = 86400.0
 
 
-class Server:
+class _Frozen:
+    """A value: its attributes are set once, by `_set`."""
+
+    __slots__ = ()
+
+    def _set(self, **attributes: object) -> None:
+        for name, value in attributes.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__}.{name} cannot be changed; use replace()")
+
+
+class Layout(_Frozen):
+    """What a server takes over one connection, and what its end then tells.
+
+    Attributes:
+        packet_length: bytes of a data packet.
+        escapes: whether we escape line breaks and backslashes of the output, because the server does not.
+        takes_one: whether it takes one packet per connection, and no more.
+        tells_outcome: whether its end tells accepted from rejected; then one byte more follows the last packet.
+    """
+
+    __slots__ = ("escapes", "packet_length", "takes_one", "tells_outcome")
+
+    packet_length: int
+    escapes: bool
+    takes_one: bool
+    tells_outcome: bool
+
+    def __init__(self, packet_length: int, *, escapes: bool, takes_one: bool, tells_outcome: bool) -> None:
+        self._set(packet_length=packet_length, escapes=escapes, takes_one=takes_one, tells_outcome=tells_outcome)
+
+
+class Server(_Frozen):
     """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation.
 
-    `escape_newlines` is for a daemon older than 2.10.1, `legacy_2_7_mode` for one of 2.7.
+    It is complete when it is made, and never changes; `replace` returns a changed copy.
+
+    Args:
+        timeout_s: seconds for look-up, connection, init packet, sending and outcome together.
+        legacy_2_7_mode: the server is of NSCA 2.7.
+        escape_newlines: the server is older than 2.10.1, and does not escape line breaks itself.
 
     Raises:
         TypeError: the password is not bytes.
         ValueError: a port that does not exist, or a deadline of no or more than a day's seconds.
     """
+
+    __slots__ = (
+        "encryption_method",
+        "escape_newlines",
+        "host",
+        "layout",
+        "legacy_2_7_mode",
+        "password",
+        "port",
+        "timeout_s",
+    )
 
     host: str
     port: int
@@ -29,8 +81,7 @@ class Server:
     legacy_2_7_mode: bool
     timeout_s: float
     escape_newlines: bool
-
-    __slots__ = ("encryption_method", "escape_newlines", "host", "legacy_2_7_mode", "password", "port", "timeout_s")
+    layout: Layout
 
     def __init__(
         self,
@@ -48,12 +99,20 @@ class Server:
             raise ValueError(f"port {port} is not between 1 and 65535")
         if not 0 < timeout_s <= A_DAY_S:
             raise ValueError(f"timeout_s {timeout_s} is not above 0 and up to {A_DAY_S:g} seconds")
-        values = (encryption_method, escape_newlines, host, legacy_2_7_mode, password, port, timeout_s)
-        for name, value in zip(self.__slots__, values):
-            object.__setattr__(self, name, value)
+        self._set(
+            host=host,
+            port=port,
+            password=password,
+            encryption_method=encryption_method,
+            legacy_2_7_mode=legacy_2_7_mode,
+            timeout_s=timeout_s,
+            escape_newlines=escape_newlines,
+            layout=_find_layout(legacy_2_7_mode, escape_newlines),
+        )
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"Server.{name} cannot be changed; use replace()")
+    def replace(self, **changes: Any) -> Server:
+        """Return a server with some other values."""
+        return Server(**{**self._values(), **changes})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Server) and self._values() == other._values()
@@ -61,12 +120,15 @@ class Server:
     def __hash__(self) -> int:
         return hash(tuple(self._values().values()))
 
-    def replace(self, **changes: Any) -> Server:
-        """Return a server with some other values."""
-        return Server(**{**self._values(), **changes})
-
-    def _values(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "layout"}
+
+
+def _find_layout(legacy_2_7_mode: bool, escape_newlines: bool) -> Layout:
+    if legacy_2_7_mode:
+        # A server from 2.9.1 on takes exactly one packet of this length, and ends cleanly after one that it rejects.
+        return Layout(LEGACY_DATA_PACKET_LENGTH, escapes=True, takes_one=True, tells_outcome=False)
+    return Layout(DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=False, tells_outcome=True)

@@ -5,12 +5,15 @@ P10  Root is dropped before a queue file is read or anything is sent: whoever wo
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from ..check_result import clean
 from ..errors import SpoolError
 from .files import NamingFailure
+
+NO_DIRECTORY = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def check_guarded(*directories: str) -> None:
@@ -42,7 +45,7 @@ def check_removable(directory: str) -> None:
 
 
 def drop_root(directory: str) -> None:
-    """As root, become the owner of the directory for good, without supplementary groups.
+    """As root, become the owner of the directory for good, without supplementary groups. Without one, stay root.
 
     Raises:
         SpoolError: root may not do that, as in a container without CAP_SETUID and CAP_SETGID.
@@ -52,8 +55,10 @@ def drop_root(directory: str) -> None:
     with NamingFailure("become the owner of", directory):
         try:
             owner = os.stat(directory)
-        except FileNotFoundError:
-            return
+        except OSError as error:
+            if error.errno in NO_DIRECTORY:
+                return
+            raise
         if owner.st_uid == 0:
             return
         try:

@@ -8,7 +8,7 @@ A denial becomes a check result only when it is sent, so that a changed `host_na
 
 from __future__ import annotations
 
-from ..check_result import CheckResult, shown
+from ..check_result import CheckResult, clean, cut, shown
 from ..denial import Denial
 from ..errors import QueueFileCorrupt
 from .queue_file import decode_queue_file
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     Content = Union[Denial, CheckResult, Tally]
+
+MAX_FAULT_BYTES = 200
 
 READERS: dict[str, Callable[[dict[str, str]], Content]] = {
     Denial.kind: Denial.from_fields,
@@ -72,4 +74,5 @@ def decode_content(data: bytes) -> Content:
     try:
         return READERS[kind](fields)
     except (KeyError, TypeError, ValueError) as error:
-        raise QueueFileCorrupt(f"not a {kind}: {error}") from error
+        what = cut(clean(str(error)), MAX_FAULT_BYTES)  # it may hold what is in the file
+        raise QueueFileCorrupt(f"not a {kind}: {what}") from error

@@ -11,7 +11,7 @@ from ..errors import QueueFileCorrupt, SpoolError
 from ..system_log import tell
 from .files import Uninterrupted
 from .queue_file import QueueFileUnfinished
-from .state import uptime_s
+from .state import can_note, uptime_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # For how long a file may have no end mark after a reader first saw it: its writer may be slow.
 WRITING_GRACE_S = 60.0
+CORRUPT = "../corrupt"  # in the faults: no file in new/ has such a name
 
 
 class Pass:
@@ -44,6 +45,13 @@ class Pass:
         self._spool = spool
         self._state = state
         self._passes_rested = passes_rested
+
+    def take_back(self) -> None:
+        """Return to new/ what its writer completed after it was set aside; if that cannot be done, the rest goes on."""
+        try:
+            self._spool.corrupt.take_back()
+        except SpoolError as error:
+            self.faults[CORRUPT] = error
 
     def scan(self) -> list[str]:
         """Return the names of what is to be tried, oldest first."""
@@ -82,10 +90,15 @@ class Pass:
                     self.faults[entry.name] = error
 
     def _wait_for_writer(self, name: str, error: QueueFileUnfinished) -> None:
-        """Set a file without end mark aside once a reader has seen it so for a minute, by a clock that nobody sets."""
+        """Set a file without end mark aside once a reader has seen it so for a minute, by a clock that nobody sets.
+
+        One with a name that the state cannot note, which no writer of ours gives, is not waited for.
+        """
         now_s = uptime_s()
         seen_s = self._state.unfinished.setdefault(name, now_s)
-        if not seen_s <= now_s:
+        if not can_note(name):
+            self._set_aside(name, error, is_unfinished=True)
+        elif not seen_s <= now_s:
             self._state.unfinished[name] = now_s  # seen before the machine was started again
         elif now_s - seen_s >= WRITING_GRACE_S:
             self._set_aside(name, error, is_unfinished=True)

@@ -37,6 +37,11 @@ def uptime_s() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
+def can_note(name: str) -> bool:
+    """Say whether the name of a queue file can stand in a line of the state."""
+    return name.isprintable() and " " not in name
+
+
 class Rejection:
     """How often the monitor rejected one result, why the last time, and until when it is passed over."""
 
@@ -90,7 +95,7 @@ class State:
         lines = []
         if self.reason:
             lines += [f"failed_at={self.failed_at_s}", f"reason={clean(self.reason)}"]
-        lines += [f"transport.{key}={value}" for key, value in self.transport.items()]
+        lines += [f"transport.{key}={clean(value)}" for key, value in self.transport.items()]
         lines += [
             f"rejected={name} {noted.count} {noted.until_s} {clean(noted.reason)}"
             for name, noted in _plain(self.rejected)
@@ -104,9 +109,10 @@ def decode_state(text: str) -> State:
     """Return the state that `encode` made the text of; lines that cannot be understood are passed over."""
     state = State()
     for line in text.splitlines():
-        key, _, value = line.partition("=")
+        key, equals, value = line.partition("=")
         try:
-            _note(state, key, value)
+            if equals:
+                _note(state, key, value)
         except (ValueError, OverflowError):
             continue
     return state
@@ -161,5 +167,4 @@ def _note(state: State, key: str, value: str) -> None:
 
 def _plain(noted: dict[str, T]) -> list[tuple[str, T]]:
     """Return the first names that can stand in a line, with what is noted of them."""
-    plain = [item for item in noted.items() if item[0].isprintable() and " " not in item[0]]
-    return plain[:MAX_NOTED]
+    return [item for item in noted.items() if can_note(item[0])][:MAX_NOTED]

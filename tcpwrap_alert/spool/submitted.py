@@ -43,8 +43,17 @@ class Submitted:
 
 
 def mark_accepted(path: str) -> None:
-    """Tell whoever waits for the outcome of a queue file that the monitor has accepted it."""
+    """Tell whoever waits for the outcome of a queue file that the monitor has accepted it.
+
+    Who may add to new/ may have put a link in its place by now: another file's mode is not touched.
+    """
     try:
-        os.chmod(path, 0o644)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(fd)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                os.fchmod(fd, stat.S_IMODE(status.st_mode) & ~AWAITED)
+        finally:
+            os.close(fd)
     except OSError:
         pass  # of another user, who is told that it waits: twice beats never

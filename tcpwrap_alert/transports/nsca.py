@@ -78,7 +78,7 @@ class NscaTransport:
 
     def _fitting(self, results: list[CheckResult]) -> int:
         """Return how many of `results`, from the first on and one at least, a connection may carry."""
-        if self._server.legacy_2_7_mode:
+        if self._server.layout.takes_one:
             return 1
         pages, room = 0, 0
         for count, result in enumerate(results):

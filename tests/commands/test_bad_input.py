@@ -64,7 +64,7 @@ def one_line(text):
     return text
 
 
-@pytest.mark.parametrize("state", ["CRIT", "4", "-1", "", "2.0", " 2", "critical!", "UP"])
+@pytest.mark.parametrize("state", ["CRIT", "", "2.5", "critical!", "UP", "9" * 19])
 def test_unknown_state_is_an_error_and_not_enqueued(run, command, spool_dir, state):
     done = run(*command, "firestorm", "TCP Wrappers", state, "text")
     assert done.returncode == 65
@@ -99,7 +99,9 @@ def test_a_name_that_does_not_fit_is_an_error(run, command, host_name, service_d
     assert message in one_line(done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "more"), ("h", "", "2", "o")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("h",), ("h", "s"), ("h", "s", "2", "o", "a=1", "more"), ("h", "", "2", "o")]
+)
 def test_a_wrong_number_of_arguments_is_a_usage_error(run, command, arguments):
     done = run(*command, *arguments)
     assert done.returncode == 64
@@ -128,6 +130,26 @@ def test_output_is_cleaned_and_never_an_error(run, command, write_config, spool_
     write_config(server="127.0.0.1:1")
     assert run(*command, "h", "s", "2", output).returncode == 75
     assert waiting()[0]["plugin_output"] == arrives
+
+
+@pytest.mark.parametrize(
+    ("arguments", "arrives"),
+    [
+        (("127", "sh: 1: check_disk: not found"), (3, "(return code 127) sh: 1: check_disk: not found")),
+        (("-1", "text"), (3, "(return code -1) text")),
+        (("02", "text"), (2, "text")),
+        (("2.0", ""), (2, "")),
+        (("0", "text", "a=1;2 b=3"), (0, "text|a=1;2 b=3")),
+        (("255", "text", "a=1"), (3, "(return code 255) text|a=1")),
+        (("0", "text", ""), (0, "text")),
+    ],
+)
+def test_service_state_may_be_any_number(run, command, write_config, spool_dir, waiting, arguments, arrives):
+    write_config(server="127.0.0.1:1")
+    assert run(*command, "h", "s", *arguments).returncode == 75
+    (row,) = waiting()
+    assert (row["host_name"], row["service_description"]) == ("h", "s")
+    assert (row["return_code"], row["plugin_output"]) == arrives
 
 
 @pytest.mark.parametrize(
@@ -236,13 +258,13 @@ def init_packet_and_silence(connection):
 @pytest.mark.parametrize(
     ("behave", "message"),
     [
-        (silent, "connected, but no init packet within 1 s; the daemon hangs, or does not speak NSCA"),
-        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
+        (silent, "connected, but no init packet within 1 s; the server hangs, or does not speak NSCA"),
+        (half_an_init_packet, "sent only 66 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
         (half_an_init_packet_and_close, "closed after 66 of the 132 bytes of an init packet"),
         (close_at_once, "closed after 0 of the 132 bytes of an init packet"),
-        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA daemon?"),
-        (endless, "sent more than an init packet; is this an NSCA daemon?"),
-        (init_packet_and_silence, "no verdict within 1 s; it may or may not have taken the packets"),
+        (ssh, "sent only 32 of the 132 bytes of an init packet within 1 s; is this an NSCA server?"),
+        (endless, "sent more than an init packet; is this an NSCA server?"),
+        (init_packet_and_silence, "no outcome within 1 s; it may or may not have taken the packets"),
     ],
 )
 def test_server_that_is_not_nsca_keeps_the_result(run, command, write_config, waiting, server, behave, message):

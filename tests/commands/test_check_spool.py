@@ -11,6 +11,7 @@ from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.state import State
 
 
 @pytest.fixture
@@ -19,9 +20,8 @@ def put(spool_dir):
 
     def put_files(*ages_s):
         for age_s in ages_s:
-            entry = denial_entry(Denial("sshd", "203.0.113.7"))
-            entry.enqueued_at_ns = time.time_ns() - int(age_s * 1e9)
-            Spool(str(spool_dir)).enqueue(entry)
+            at_ns = time.time_ns() - int(age_s * 1e9)
+            Spool(str(spool_dir)).enqueue(Denial("sshd", "203.0.113.7"), at_ns)
 
     return put_files
 
@@ -56,7 +56,9 @@ def test_the_oldest_decides(check, put, age_s, state):
 
 def test_the_reason_is_told_without_a_bar(check, put, spool_dir):
     put(10)
-    Spool(str(spool_dir)).defer("nagios.example:5667: a | b\x1b")
+    state = State()
+    state.fail("nagios.example:5667: a | b\x1b", time.time())
+    Spool(str(spool_dir)).write_state(state)
     assert check().stdout.startswith("SPOOL OK - 1 waiting, the oldest for 1")
     assert "nagios.example:5667: a / b? | entries=1;" in check().stdout
 

@@ -127,7 +127,7 @@ def test_queue_of_nothing(run, spool_dir, write_config):
 def test_queue_shows_reason_without_control_characters(run, spool_dir, write_config):
     write_config(server="127.0.0.1:1")
     run("tcpwrap-alert", "deny", "sshd", "h")
-    (spool_dir / "last_error").write_bytes(b"\x1b[31mred\n0\n")
+    (spool_dir / "state").write_bytes(b"failed_at=2e9\nreason=\x1b[31mred\n")
     assert run("tcpwrap-alert", "queue").stdout.splitlines()[0] == "?[31mred"
 
 

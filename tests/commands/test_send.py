@@ -41,7 +41,12 @@ def daemon(start, write_config):
 @pytest.fixture
 def send(run):
     """Run `send` with an input and return its status and output."""
-    return lambda *flags, data=RECORD, **kwargs: run("tcpwrap-alert", "send", *flags, input=data, **kwargs)
+
+    def run_send(*flags, data=RECORD, **kwargs):
+        text = data if isinstance(data, str) else data.decode(errors="surrogateescape")
+        return run("tcpwrap-alert", "send", *flags, input=text, errors="surrogateescape", **kwargs)
+
+    return run_send
 
 
 def outcome(done):
@@ -123,9 +128,9 @@ def test_the_2_7_layout(send, start, write_config, by):
     daemon = start(packet_size=OLD_PACKET_SIZE)
     values = {"legacy_2_7_mode": "true"} if by == "configuration" else {}
     write_config(server=f"127.0.0.1:{daemon.port}", password=PASSWORD, **values)
-    done = send(*(["--legacy-2-7-mode"] if by == "option" else []), data=RECORD + "h2\t1\tdown\n")
+    done = send(*(["--legacy-2-7-mode"] if by == "option" else []), data=RECORD + "h\t1\tdown\n")
     assert outcome(done) == (0, ONE_SENT.replace("1", "2"), "")
-    assert [received(daemon, number) for number in (0, 1)] == [[FINE], [("h2", "", 1, "down")]]
+    assert [received(daemon, number) for number in (0, 1)] == [[FINE], [("h", "", 1, "down")]]
 
 
 # What is sent
@@ -134,18 +139,54 @@ def test_the_2_7_layout(send, start, write_config, by):
 @pytest.mark.parametrize(
     ("flags", "data"),
     [
-        ((), "a\ts\t0\tx\nmore\nb\t1\ty\n"),
-        ((), f"a\ts\t0\tx\nmore{ETB}b\t1\ty\n{ETB}\n"),
-        (("-d", ";"), "a;s;0;x\nmore\nb;1;y\n"),
-        (("-d;",), "a;s;0;x\nmore\nb;1;y\n"),
-        (("-d", "0x2c"), "a,s,0,x\nmore\nb,1,y\n"),
-        (("-ds", "@"), "a\ts\t0\tx\nmore@b\t1\ty"),
-        (("-ds", "0x40"), "a\ts\t0\tx\nmore@b\t1\ty"),
+        ((), "a\ts\t0\tx\nmore\na\t1\ty\n"),
+        ((), f"a\ts\t0\tx\nmore{ETB}a\t1\ty\n{ETB}\n"),
+        (("-d", ";"), "a;s;0;x\nmore\na;1;y\n"),
+        (("-d;",), "a;s;0;x\nmore\na;1;y\n"),
+        (("-d", ";;"), "a;;s;;0;x\nmore\na;;1;;y\n"),
+        (("-d", ", "), "a,s, 0,x\nmore\na, 1,y\n"),
+        (("-d", "|x"), "a|s|0|x\nmore\na|1|y\n"),
+        (("-d", "0x2c"), "a,s,0,x\nmore\na,1,y\n"),
+        (("-d", "44"), "a,s,0,x\nmore\na,1,y\n"),
+        (("-d", "054"), "a,s,0,x\nmore\na,1,y\n"),
+        (("-d", "0xFF"), b"a\xffs\xff0\xffx\nmore\na\xff1\xffy\n"),
+        (("-d", " "), "a s  0 x\nmore\na   1   y\n"),
+        (("-ds", "@"), "a\ts\t0\tx\nmore@a\t1\ty"),
+        (("-ds", "@@"), "a\ts\t0\tx\nmore@@a\t1\ty@@"),
+        (("-ds", "0x40"), "a\ts\t0\tx\nmore@a\t1\ty"),
+        (("-ds", "64"), "a\ts\t0\tx\nmore@a\t1\ty"),
+        (("-ds", ""), "a\ts\t0\tx\nmore\0a\t1\ty"),
+        (("-ds", "0x00"), "a\ts\t0\tx\nmore\0a\t1\ty"),
     ],
 )
 def test_delimiters_of_fields_and_records(send, daemon, flags, data):
     assert outcome(send(*flags, data=data)) == (0, ONE_SENT.replace("1", "2"), "")
-    assert received(daemon) == [("a", "s", 0, "x\nmore"), ("b", "", 1, "y")]
+    assert received(daemon) == [("a", "s", 0, "x\nmore"), ("a", "", 1, "y")]
+
+
+def test_single_result(send, daemon):
+    data = RECORD + RECORD + f"h\t1\tdown{ETB}\n"
+    assert outcome(send("--single-result", data=data)) == (0, ONE_SENT, "")
+    assert received(daemon) == [("h", "s", 0, "fine\nh\ts\t0\tfine\nh\t1\tdown?")]
+
+
+def test_single_result_spooled(send, daemon, spool_dir):
+    assert outcome(send("--single-result", "--spool", "-d", ";", data="h;s;127;\nx;1;y")) == (0, ONE_SENT, "")
+    assert received(daemon) == [("h", "s", 3, "(return code 127) \nx;1;y")]
+
+
+@pytest.mark.parametrize("flags", [(), ("--spool",)], ids=["", "spool"])
+def test_empty_output_and_other_return_codes(send, daemon, spool_dir, flags):
+    done = send(*flags, data=ETB.join(["h\ts\t2\t\n", "h\t1\t", "h\ts\t127\tnot found | a=1", "h\ts\t-1\t"]))
+    assert outcome(done) == (0, ONE_SENT.replace("1", "4"), "")
+    told = [("h", "s", 3, "(return code 127) not found | a=1"), ("h", "s", 3, "(return code -1)")]
+    assert received(daemon) == [("h", "s", 2, ""), ("h", "", 1, ""), *told]
+
+
+def test_table_in_the_output_is_no_host_check(send, daemon):
+    data = "h\tDisk\t2\tfull\n/dev/sda1\t98\t/\n/dev/sdb1\t2\t/home\n"
+    assert outcome(send(data=data)) == (0, ONE_SENT, "")
+    assert received(daemon) == [("h", "Disk", 2, "full\n/dev/sda1\t98\t/\n/dev/sdb1\t2\t/home")]
 
 
 def test_quiet(send, daemon):
@@ -154,12 +195,13 @@ def test_quiet(send, daemon):
 
 
 def test_faults_are_told_by_line_and_the_rest_is_sent(send, daemon):
-    done = send(data="\nWarning: x\n\n" + RECORD + "h\ts\tCRITICAL\tout\n" + RECORD + "h\ts\t2\t\n\th\ts\t2\tout\n")
+    done = send(data="\nWarning: x\n\n" + RECORD + "h\ts\tCRITICAL\tout\n" + RECORD + "h\t\t2\tout\n\th\ts\t2\tout\n")
     assert (done.returncode, done.stdout) == (3, ONE_SENT.replace("1", "2"))
     assert done.stderr.splitlines() == [
         "tcpwrap-alert: line 2: 'Warning: x' is no record of host name, [service description,] state, output; not sent",
         "tcpwrap-alert: line 5: state 'CRITICAL' is a word; write 2; not sent",
-        "tcpwrap-alert: line 7: the plugin output is empty; not sent",
+        "tcpwrap-alert: line 7: the service description is empty; "
+        "a host check has three fields: host name, state, output; not sent",
         "tcpwrap-alert: line 8: a delimiter where the host name belongs; not sent",
     ]
     assert received(daemon) == [FINE, FINE]
@@ -238,7 +280,7 @@ def test_a_wrong_password(send, daemon, write_config):
     done = send()
     assert (done.returncode, done.stdout) == (2, "")
     assert one_line(done.stderr).startswith(
-        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the daemon refused the packets"
+        f"tcpwrap-alert: Error: 127.0.0.1:{daemon.port}: the NSCA server rejected the packets"
     )
     assert "wrong password" in done.stderr
 
@@ -257,7 +299,7 @@ def test_what_was_delivered_before_an_error_is_counted(send, start, write_config
     ("content", "expected"),
     [
         ("passwort=x\n", ":1: unknown key 'passwort'; known keys:"),
-        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA daemon can use it"),
+        ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA server can use it"),
         (None, ": cannot read the configuration: No such file or directory"),
     ],
 )
@@ -272,7 +314,7 @@ def test_a_configuration_that_cannot_be_used(send, tmp_path, content, expected):
 
 def test_no_host_anywhere(send, write_config):
     path = write_config(password=PASSWORD)
-    text = f"tcpwrap-alert: no host to send to: name it, or add a line like server=nagios.example to {path}\n"
+    text = f"tcpwrap-alert: {path}: no host to send to: name one, or add a line like server=nagios.example\n"
     assert outcome(send()) == (3, "", text)
 
 
@@ -289,19 +331,27 @@ def test_no_host_anywhere(send, write_config):
         (("-to", "0"), "'-to'"),
         (("-to", "-1"), "'-to'"),
         (("-to", "soon"), "'-to'"),
-        (("-d", ""), "'' is not one character, or its code like 0x09"),
-        (("-d", "ab"), "'ab' is not one character"),
-        (("-d", "\\t"), "'\\t' is not one character"),
-        (("-d", "ö"), "'ö' is not one character"),
-        (("-d", "0x"), "'0x' is not one character"),
-        (("-d", "0x00"), "'0x00' is not one character"),
-        (("-d", "0x100"), "'0x100' is not one character"),
-        (("-d", "0x-9"), "'0x-9' is not one character"),
-        (("-ds", ""), "'' is not one character"),
-        (("-ds", "0xg"), "'0xg' is not one character"),
+        (("-to", "nan"), "timeout_s nan is not above 0"),
+        (("-d", ""), "'' is not a character, or the code of one like 0x09 or 44"),
+        (("-d", "\\t"), "'\\t' is not a character"),
+        (("-d", "ö"), "'ö' is not a character"),
+        (("-d", "0x"), "'0x' is not a character"),
+        (("-d", "0x00"), "'0x00' is not a character"),
+        (("-d", "0x100"), "'0x100' is not a character"),
+        (("-d", "0x-9"), "'0x-9' is not a character"),
+        (("-d", "256"), "'256' is not a character"),
+        (("-d", "09"), "'09' is not a character"),
+        (("-d", "4_4"), "'4_4' is not a character"),
+        (("-d", "-9"), "'-9' is not a character"),
+        (("-d", "9" * 5000), "is not a character"),
+        (("-ds", "0xg"), "'0xg' is not a character"),
+        (("-ds", "ö"), "'ö' is not a character"),
+        (("-ds", "@", "--single-result"), "--single-result takes all input as one check result, so -ds cannot end"),
         (("-ds", "0x09"), "the delimiter between fields cannot be what ends a check result"),
         (("-d", ";", "-ds", ";"), "the delimiter between fields cannot be"),
         (("-d", "0x17"), "the delimiter between fields cannot be"),
+        (("-d", ";;", "-ds", ";"), "the delimiter between fields cannot be"),
+        (("-d", ";", "-ds", ";;"), "the delimiter between fields cannot be"),
         (("-d", "0x0a"), "the delimiter between fields cannot be"),
         (("icinga2://127.0.0.1",), "no transport for 'icinga2:'"),
         (("[::1",), "is not of the form [address]:port"),
@@ -373,15 +423,15 @@ def test_spool_while_the_monitor_is_up(send, daemon, waiting, spool_dir):
 
 def test_spool_while_the_monitor_is_down_and_replay(run, send, start, waiting, spool_dir, write_config):
     write_config(server=f"127.0.0.1:{CLOSED_PORT}", password=PASSWORD)
-    done = send("--spool", data=RECORD + "h2\t1\tdown\n\\back\\slash\n")
+    done = send("--spool", data=RECORD + "h\t1\tdown\n\\back\\slash\n")
     assert (done.returncode, done.stdout) == (75, "")
     expected = "127.0.0.1:1: connection refused; 2 check results kept in the spool; the next replay tries again\n"
     assert one_line(done.stderr) == f"tcpwrap-alert: {expected}"
-    assert waiting() == [FINE, ("h2", "", 1, "down\n\\back\\slash")]
+    assert waiting() == [FINE, ("h", "", 1, "down\n\\back\\slash")]
     daemon = start()
     write_config(server=f"127.0.0.1:{daemon.port}", password=PASSWORD)
     assert outcome(run("tcpwrap-alert", "replay")) == (0, "", "")
-    assert received(daemon) == [FINE, ("h2", "", 1, "down\n\\back\\slash")]
+    assert received(daemon) == [FINE, ("h", "", 1, "down\n\\back\\slash")]
     assert waiting() == []
 
 
@@ -445,7 +495,7 @@ def test_spool_with_a_host_and_a_broken_configuration(send, write_config, waitin
 
 def test_spool_with_a_bad_record_shows_in_the_status(send, write_config, waiting):
     write_config(server=f"127.0.0.1:{CLOSED_PORT}")
-    done = send("--spool", data="h\ts\t9\tx\n" + RECORD)
+    done = send("--spool", data="h\t9\tx\n" + RECORD)
     assert done.returncode == 3
     bad, kept = done.stderr.splitlines()
     assert bad.startswith("tcpwrap-alert: line 1: state '9'")

@@ -16,10 +16,9 @@ import pytest
 from crash.faults import IS_FULL, PAUSES, Monitor, Received, age
 from peers.nsca_daemon import wait_for
 from support import namespaces
-from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.spool.queue_file import encode_entry
+from tcpwrap_alert.spool.queue_file import encode_queue_file
 
 pytestmark = pytest.mark.alone
 
@@ -53,7 +52,7 @@ def received(monitor):
 
 def put(spool_dir, clients):
     for client in clients:
-        (spool_dir / "new" / client).write_bytes(encode_entry(denial_entry(Denial("sshd", client))))
+        (spool_dir / "new" / client).write_bytes(encode_queue_file(Denial("sshd", client)))
 
 
 def is_done(spool_dir):
@@ -158,7 +157,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up(run, monitor, received, spoo
     """All that the spool holds is from tomorrow."""
     put(spool_dir, ["203.0.113.1", "203.0.113.2"])
     (spool_dir / "leader").touch()
-    (spool_dir / "last_error").write_text("connection refused\n0\n")
+    (spool_dir / "state").write_text(f"failed_at={time.time() + DAY_S}\nreason=connection refused\n")
     for path in (*spool_dir.iterdir(), *(spool_dir / "new").iterdir()):
         os.utime(path, (time.time() + DAY_S, time.time() + DAY_S))
     if not is_up:

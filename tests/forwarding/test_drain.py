@@ -89,7 +89,7 @@ def test_failure_forgets_no_rejection_before_it(spool, config, answer):
     assert spool.read_state().rejected[names[2]].reason == "no such host"
 
 
-def test_rejected_result_is_passed_over_for_ten_minutes(spool, config, answer, later):
+def test_rejected_result_rests_for_ten_minutes(spool, config, answer, later):
     enqueue(spool, 1)
     transport = answer(lambda text: "no such host")
     drain(spool, config)
@@ -148,7 +148,7 @@ def test_queue_says_why_a_result_is_passed_over(spool, config, answer):
     assert "replay --all" in row["why"]
 
 
-def test_rejection_that_becomes_acceptance_is_forgotten(spool, spool_dir, config, answer, later):
+def test_rejection_before_an_acceptance_is_forgotten(spool, spool_dir, config, answer, later):
     enqueue(spool, 1)
     answer(lambda text: "no such host")
     drain(spool, config)

@@ -8,12 +8,11 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.configs import config_of
+from support.configs import entry_of, wording_of
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.forwarding.fold import make_parcels
-from tcpwrap_alert.spool.queue_file import Entry
 
 NOON_S = 1795176000  # 2026-11-20 12:00:00 UTC; the tests run in UTC
 STAMP = r"2026-11-20 \d\d:\d\d:\d\d \+0000"
@@ -21,12 +20,12 @@ STAMP = r"2026-11-20 \d\d:\d\d:\d\d \+0000"
 
 def denied(*clients, daemon="sshd", at_s=NOON_S, **fields):
     """Return one denial per client, a second apart."""
-    entries = [Entry("denial", {}, f"{at_s + i}.{daemon}", int((at_s + i) * 1e9)) for i in range(len(clients))]
-    return [(entry, Denial(daemon, client, **fields)) for entry, client in zip(entries, clients)]
+    denials = [Denial(daemon, client, **fields) for client in clients]
+    return [entry_of(denial, at_s + i, f"{at_s + i}.{daemon}") for i, denial in enumerate(denials)]
 
 
 def outputs(waiting, now_s=NOON_S + 60, **values):
-    return [parcel.result.plugin_output for parcel in make_parcels(waiting, config_of(**values), now_s)]
+    return [parcel.result.plugin_output for parcel in make_parcels(waiting, wording_of(**values), now_s)]
 
 
 def counted(parcels):
@@ -41,18 +40,15 @@ def test_one_denial_is_as_it_was():
 
 def test_only_what_was_folded_tells_its_times_itself():
     waiting = denied("203.0.113.7") + denied("203.0.113.8", "203.0.113.8")
-    assert [parcel.has_time for parcel in make_parcels(waiting, config_of(), NOON_S)] == [False, True]
+    assert [parcel.tells_time for parcel in make_parcels(waiting, wording_of(), NOON_S)] == [False, True]
 
 
 def test_denial_after_an_all_clear_is_sent_after_it():
-    all_clear = (
-        Entry("check_result", {}, "ack", int((NOON_S + 10) * 1e9)),
-        CheckResult("firestorm", "TCP Wrappers", 0, "ok"),
-    )
-    other = (Entry("check_result", {}, "other", int((NOON_S + 21) * 1e9)), CheckResult("firestorm", "Disk", 0, "full"))
+    all_clear = entry_of(CheckResult("firestorm", "TCP Wrappers", 0, "ok"), NOON_S + 10, "ack")
+    other = entry_of(CheckResult("firestorm", "Disk", 0, "full"), NOON_S + 21, "other")
     waiting = [*denied("c", "c"), all_clear, *denied("c", at_s=NOON_S + 20), other, *denied("c", at_s=NOON_S + 22)]
     assert [text.split(" (")[0] for text in outputs(waiting)] == ["Denied sshd-c", "ok", "Denied sshd-c", "full"]
-    assert counted(make_parcels(waiting, config_of(), NOON_S)) == 4 + 2  # the two check results are counted as one each
+    assert counted(make_parcels(waiting, wording_of(), NOON_S)) == 4 + 2  # a check result counts as one
 
 
 def test_equal_denials_are_one_with_number_and_span():
@@ -126,9 +122,8 @@ def test_summary_of_a_long_template_keeps_the_numbers():
 @pytest.mark.parametrize("fold", [1, 20])
 @pytest.mark.parametrize("at_s", [2**62, -(2**62)])
 def test_a_time_that_no_calendar_has_holds_nothing_up(at_s, fold):
-    entries = [Entry("denial", {}, str(number), at_s * 10**9) for number in range(4)]
-    waiting = [(entry, Denial("sshd", client)) for entry, client in zip(entries, "aabb")]
-    parcels = make_parcels(waiting, config_of(fold=fold), NOON_S)
+    waiting = [entry_of(Denial("sshd", client), at_s, str(number)) for number, client in enumerate("aabb")]
+    parcels = make_parcels(waiting, wording_of(fold=fold), NOON_S)
     assert counted(parcels) == 4
     assert "times, a time out of range to a time out of range)" in parcels[0].result.plugin_output
 
@@ -140,12 +135,12 @@ def test_without_fold_each_is_sent():
 
 
 def test_check_results_are_never_folded():
-    results = [(Entry("check_result", {}, str(i), NOON_S * 10**9), CheckResult("h", "s", 2, "o")) for i in range(30)]
+    results = [entry_of(CheckResult("h", "s", 2, "o"), NOON_S, str(i)) for i in range(30)]
     assert outputs(results, NOON_S) == ["o"] * 30
 
 
 def test_the_first_of_each_gives_the_order():
-    result = (Entry("check_result", {}, "r", int((NOON_S + 1) * 1e9)), CheckResult("h", "s", 2, "o"))
+    result = entry_of(CheckResult("h", "s", 2, "o"), NOON_S + 1, "r")
     waiting = [*denied("a"), result, *denied("b", "a", at_s=NOON_S + 2)]
     assert [output.split(" (")[0] for output in outputs(waiting)] == ["Denied sshd-a", "o", "Denied sshd-b"]
 
@@ -158,8 +153,8 @@ def test_the_first_of_each_gives_the_order():
 @settings(deadline=None)
 def test_each_denial_and_its_file_are_counted_once(clients, fold, output):
     waiting = denied(*clients)
-    parcels = make_parcels(waiting, config_of(fold=fold, output=output), NOON_S)
+    parcels = make_parcels(waiting, wording_of(fold=fold, output=output), NOON_S)
     assert counted(parcels) == len(clients)
-    assert Counter(name for parcel in parcels for name in parcel.names) == Counter(entry.name for entry, _ in waiting)
+    assert Counter(entry.name for parcel in parcels for entry in parcel.entries) == Counter(e.name for e in waiting)
     for parcel in parcels:
-        assert ("denied=" in parcel.result.plugin_output) == (len(parcel.names) > 1)
+        assert ("denied=" in parcel.result.plugin_output) == (len(parcel.entries) > 1)

@@ -121,7 +121,7 @@ def test_result_removed_by_hand_is_no_success(spool, config, answer, monkeypatch
         submit(result(), config)
 
 
-def test_result_delivered_by_another_process_is_a_success(spool, config, answer, monkeypatch):
+def test_result_delivered_by_others_is_a_success(spool, config, answer, monkeypatch):
     answer(lambda text: "")
 
     def other_is_quicker(spool, config):

@@ -10,16 +10,33 @@ from fuzz.hostile import NOBODY, TEXTS, call, examples, fresh_place, monitored_p
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.queue_file import decode_queue_file
 
 NAMES = st.sampled_from(["firestorm", "TCP Wrappers", "größer.example"])
-STATES = st.sampled_from(["0", "1", "2", "OK", "down"])
-RESULTS = st.builds(lambda *fields: list(fields), NAMES | TEXTS, NAMES | TEXTS, STATES | TEXTS, TEXTS) | st.builds(
-    lambda *fields: list(fields), NAMES | TEXTS, STATES | TEXTS, TEXTS
-)
+STATES = st.sampled_from(["0", "1", "2", "OK", "down", "127", "-1", "02"])
+SERVICE = (NAMES | TEXTS, NAMES | TEXTS, STATES | TEXTS, TEXTS)
+HOST = (NAMES | TEXTS, STATES | TEXTS, TEXTS)
+RESULTS = st.one_of(st.builds(lambda *fields: list(fields), *fields) for fields in (SERVICE, (*SERVICE, TEXTS), HOST))
 ANY = st.lists(TEXTS, max_size=6)
 SEND_OPTIONS = st.sampled_from(
-    ["-H", "-p", "-to", "-d", "-ds", "-c", "--quiet", "--spool", "-x", "--", "0x17", "0x0", "1", "nan", NOBODY]
+    [
+        "-H",
+        "-p",
+        "-to",
+        "-d",
+        "-ds",
+        "-c",
+        "--quiet",
+        "--spool",
+        "--single-result",
+        "-x",
+        "--",
+        "0x17",
+        "0x0",
+        "1",
+        "nan",
+        NOBODY,
+    ]
 )
 COMMANDS = {
     "submit_check_result": ["submit_check_result"],
@@ -48,7 +65,7 @@ def test_any_arguments_are_delivered_kept_or_an_error(command, arguments, is_up,
     assert (len(packets), waiting) == accepted[done.status]
     is_literal = command == "submit_check_result" or separators or not "".join(arguments[:1]).startswith("-")
     if done.status == 0 and command != "deny" and is_literal:
-        host, service = (arguments[0], arguments[1]) if len(arguments) == 4 else (arguments[0], "")
+        host, service = (arguments[0], arguments[1]) if len(arguments) > 3 else (arguments[0], "")
         assert (packets[0].host_name, packets[0].service_description) == (host, service)
 
 
@@ -75,9 +92,9 @@ def test_drop_keeps_any_arguments_and_prints_nothing(arguments):
         done = drop(arguments)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         (name,) = place.waiting()
-        entry = Spool(str(place.spool)).maybe_read(os.fsdecode(name))
+        written = decode_queue_file((place.new / os.fsdecode(name)).read_bytes())
         names = ("client", "daemon", "address", "user")
-        assert (entry.kind, entry.fields) == ("denial", dict(zip(names, [*arguments, "", ""])))
+        assert written == ("denial", dict(zip(names, [*arguments, "", ""])))
 
 
 @given(arguments=st.lists(TEXTS, max_size=1))

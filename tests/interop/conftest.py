@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from peers.nsca_daemon import NscaDaemon, wait_for
 from support import namespaces
+from support.documents import README, Shell
+from support.installation import MONITOR, Machine, private_machine
 
 SPOOL = "/var/spool/tcpwrap-alert"
 PASSWORD = "s3cret"
@@ -57,3 +59,32 @@ def installed(
     wait_for(lambda: not os.path.exists(f"{SPOOL}/leader"), "the forwarder has not left")
     namespaces.unbind("/etc/send_nsca.cfg")
     namespaces.unbind("/var/spool")
+
+
+@pytest.fixture
+def machine(isolated: None) -> Iterator[Machine]:
+    """A machine of this test's own, to install on."""
+    with private_machine() as own:
+        yield own
+
+
+@pytest.fixture
+def shell(machine: Machine) -> Iterator[Shell]:
+    """Root's shell there, with a umask that keeps files to root."""
+    with Shell(machine.environment, machine.checkout) as shell:
+        shell.type("umask 077\n")
+        yield shell
+
+
+@pytest.fixture
+def readme(shell: Shell) -> Iterator[Callable[[str], str]]:
+    """Type the commands of a section of README, and return what they print."""
+    yield lambda section: shell.follow(README, section)
+    for words in ("sleep 600; sed", "sleep 600"):  # the fuse
+        namespaces.end_processes(words)
+
+
+@pytest.fixture
+def nsca(machine: Machine, start_nsca: Callable[..., NscaDaemon]) -> NscaDaemon:
+    """The NSCA server of README's monitor, without a Nagios."""
+    return start_nsca(address=MONITOR, port=5667, method=14, password=PASSWORD)

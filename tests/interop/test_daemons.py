@@ -294,7 +294,7 @@ def test_twist_in_process_that_asked_before_is_silent(start, connect, is_served,
 
 @pytest.mark.parametrize("daemon", [NAMED["sshd"], NAMED["rpcbind"]], ids=shown)
 def test_rules_of_the_document_let_clients_go_at_once(start, connect, machine, daemon):
-    (rules,) = re.findall(r"^```\n([^`]*twist /bin/true\n[^`]*)```$", DOCUMENT.read_text(), re.MULTILINE)
+    (rules,) = re.findall(r"^```text\n([^`]*twist /bin/true\n[^`]*)```$", DOCUMENT.read_text(), re.MULTILINE)
     let_enqueue("_rpc")
     running = start(daemon, rules)
     denied = connect(daemon)

@@ -14,6 +14,7 @@ import pytest
 from peers.inetd import start_inetd
 from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
+from support.spools import reason_of
 
 pytestmark = pytest.mark.alone
 
@@ -114,7 +115,7 @@ def test_the_forwarder_of_a_root_daemon_is_not_root(hosts_deny, installed, inetd
         os.chown(path, 65534, 65534)
     hosts_deny(EXAMPLE.read_text())
     denied_client()
-    wait_for(lambda: os.path.exists("/var/spool/tcpwrap-alert/last_error"), "no attempt was made")
+    wait_for(lambda: reason_of("/var/spool/tcpwrap-alert"), "no attempt was made")
     (pid,) = namespaces.processes("tcpwrap-alert forward")
     status = Path(f"/proc/{pid}/status").read_text()
     descriptors = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}

@@ -1,4 +1,4 @@
-"""The verdict on a bad network: the real nsca daemon behind a line that delays, loses and cuts small.
+"""The outcome on a bad network: the real nsca daemon behind a line that delays, loses and cuts small.
 
 The line is two TUN devices, one in the tests' network namespace, where the daemon runs, and one in a namespace of the
 client's, with a thread between them that carries the packets. So both ends have the kernel's own TCP, and the line does
@@ -33,10 +33,9 @@ from peers.fake_daemon import FakeDaemon, closes, reads, resets
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.missing import skip_or_fail
-from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeUnknown, RejectedError
+from tcpwrap_alert.errors import ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.spool import Spool
@@ -215,12 +214,12 @@ def connect_by(client_pid, tun_path):
 
 @pytest.fixture
 def converse_with(start_nsca):
-    """Start a daemon, let our client talk to it over the line, and return the verdict and what arrived."""
+    """Start a daemon, let our client talk to it over the line, and return the outcome and what arrived."""
 
     def converse(line, count=1, method=1, timeout_s=TIMEOUT_S, **changes):
         daemon = start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD)
-        verdict, took_s = line.inside(verdict_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count)
-        return verdict, took_s, daemon.results()
+        outcome, took_s = line.inside(outcome_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count)
+        return outcome, took_s, daemon.results()
 
     return converse
 
@@ -238,8 +237,8 @@ def expected_results(count):
     return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
 
 
-def verdict_of(monitor, count):
-    """Return the verdict, an error as its class and text, and the seconds that it took."""
+def outcome_of(monitor, count):
+    """Return the outcome, an error as its class and text, and the seconds that it took."""
     start = time.monotonic()
     try:
         return send_check_results(monitor, make_results(count)), time.monotonic() - start
@@ -272,8 +271,8 @@ def test_the_outcome_is_what_the_command_file_received(start_nsca, connect_by, m
     daemons = [start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD) for method, _, _ in CONVERSATIONS]
     pool = ThreadPoolExecutor(len(CONVERSATIONS), initializer=enter_network, initargs=(line.namespace,))
     with pool:
-        verdicts = list(pool.map(converse, daemons, CONVERSATIONS))
-    told = [(verdict, daemon.results()) for verdict, daemon in zip(verdicts, daemons)]
+        outcomes = list(pool.map(converse, daemons, CONVERSATIONS))
+    told = [(outcome, daemon.results()) for outcome, daemon in zip(outcomes, daemons)]
     assert [problem for problem in map(find_problem, CONVERSATIONS, told) if problem] == []
 
 
@@ -282,21 +281,21 @@ def converse(daemon, conversation):
     changes = dict(PEERS[name])
     if "encryption_method" in changes:
         changes["encryption_method"] = {1: 14, 14: 1}[method]
-    return verdict_of(monitor_of(daemon, **changes), count)
+    return outcome_of(monitor_of(daemon, **changes), count)
 
 
 def find_problem(conversation, told):
-    """Return what does not fit: verdict, what arrived, what was sent, and an unknown verdict before the deadline."""
+    """Return what does not fit: outcome, what arrived, what was sent, and an unknown outcome before the deadline."""
     _, name, count = conversation
-    (verdict, took_s), arrived = told
+    (outcome, took_s), arrived = told
     expected = expected_results(count) if name == "right password" else []
-    if verdict == ACCEPTED:
+    if outcome == ACCEPTED:
         fits = arrived == expected_results(count) == expected
-    elif type(verdict) is RejectedError:
+    elif type(outcome) is RejectedError:
         fits = arrived == expected == []
     else:
         fits = took_s >= TIMEOUT_S and arrived == expected[: len(arrived)]
-    return None if fits else (conversation, repr(verdict), took_s, arrived)
+    return None if fits else (conversation, repr(outcome), took_s, arrived)
 
 
 # One segment held back or lost
@@ -323,59 +322,59 @@ def is_data_of_client(segment):
 def test_rejection_is_seen_with_a_late_extra_byte(connect_by, converse_with, method, count):
     """The daemon has read all it has and closes cleanly: the end of file comes first, the reset after it."""
     line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
-    verdict, took_s, arrived = converse_with(line, count, method, password=b"wrong")
-    assert type(verdict) is RejectedError
+    outcome, took_s, arrived = converse_with(line, count, method, password=b"wrong")
+    assert type(outcome) is RejectedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
 
 def test_acceptance_is_seen_with_a_late_extra_byte(connect_by, converse_with):
     line = connect_by(ALONE_MTU, holding(0.5, has_end_of_client))
-    verdict, _, arrived = converse_with(line, 3, method=14)
+    outcome, _, arrived = converse_with(line, 3, method=14)
     assert {segment.length for segment in line.segments if has_end_of_client(segment)} == {1}
-    assert verdict == ACCEPTED
+    assert outcome == ACCEPTED
     assert arrived == expected_results(3)
 
 
 @pytest.mark.parametrize("condition", [has_end_of_client, is_end_by_daemon, is_data_of_client])
 def test_a_lost_segment_does_not_change_acceptance(connect_by, converse_with, condition):
     line = connect_by(ALONE_MTU, losing(condition, times=1))
-    verdict, _, arrived = converse_with(line, 3)
-    assert verdict == ACCEPTED
+    outcome, _, arrived = converse_with(line, 3)
+    assert outcome == ACCEPTED
     assert arrived == expected_results(3)
 
 
 @pytest.mark.parametrize(("mtu", "count"), [(576, 50), (ALONE_MTU, 1)])
 def test_rejection_without_resets_is_not_acceptance(connect_by, converse_with, mtu, count):
     line = connect_by(mtu, losing(is_reset_by_daemon))
-    verdict, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
+    outcome, took_s, arrived = converse_with(line, count, timeout_s=1.6, password=b"wrong")
     wait_for(lambda: any(map(is_reset_by_daemon, line.segments)), "no reset to lose")
-    assert type(verdict) is RejectedError or (type(verdict) is OutcomeUnknown and took_s >= 1.6)
+    assert type(outcome) is RejectedError or (type(outcome) is OutcomeTimedOut and took_s >= 1.6)
     assert arrived == []
 
 
 def test_a_rejection_whose_reset_comes_late(connect_by, converse_with):
     line = connect_by(ALONE_MTU, holding(0.5, is_reset_by_daemon))
-    verdict, took_s, arrived = converse_with(line, 3, password=b"wrong")
-    assert type(verdict) is RejectedError
+    outcome, took_s, arrived = converse_with(line, 3, password=b"wrong")
+    assert type(outcome) is RejectedError
     assert took_s < TIMEOUT_S
     assert arrived == []
 
 
 def test_outcome_is_not_known_if_the_line_dies_late(connect_by, converse_with):
     line = connect_by(1500, losing(lambda segment: is_end_by_daemon(segment) or is_reset_by_daemon(segment)))
-    verdict, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
-    assert type(verdict) is OutcomeUnknown
-    assert "no verdict within 2 s" in str(verdict)
+    outcome, took_s, arrived = converse_with(line, 3, timeout_s=2.0)
+    assert type(outcome) is OutcomeTimedOut
+    assert "no outcome within 2 s" in str(outcome)
     assert took_s >= 2.0
     assert arrived == expected_results(3)
 
 
 def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with):
     line = connect_by(1500, losing(lambda _segment: True))
-    verdict, took_s, arrived = converse_with(line, timeout_s=0.5)
-    assert type(verdict) is ConnectError
-    assert "no answer to the connection attempt within 0.5 s" in str(verdict)
+    outcome, took_s, arrived = converse_with(line, timeout_s=0.5)
+    assert type(outcome) is ConnectTimedOut
+    assert "no answer to the connection attempt within 0.5 s" in str(outcome)
     assert 0.5 <= took_s < 1.5
     assert arrived == []
 
@@ -383,7 +382,7 @@ def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with)
 def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
     line = connect_by(1500)
     with FakeDaemon(password=PASSWORD.encode(), address=DAEMON_ADDRESS) as daemon:
-        assert line.inside(verdict_of, monitor_of(daemon), 1)[0] == ACCEPTED
+        assert line.inside(outcome_of, monitor_of(daemon), 1)[0] == ACCEPTED
     last_segments = [segment.length for segment in line.segments if has_end_of_client(segment)]
     assert last_segments == [4305 % 1448]
 
@@ -397,13 +396,13 @@ def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
 def test_end_after_one_packet_is_a_rejection(connect_by, end, count, delay_s):
     line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
-        verdict, took_s = line.inside(verdict_of, monitor_of(daemon), count)
+        outcome, took_s = line.inside(outcome_of, monitor_of(daemon), count)
         assert len(daemon.connection().received) == 4304
-    assert type(verdict) is RejectedError
+    assert type(outcome) is RejectedError
     assert took_s < TIMEOUT_S
 
 
-# The spool behind a bad line: each result arrives, and what arrives twice is what had no verdict
+# The spool behind a bad line: each result arrives, and what arrives twice is what had no outcome
 
 
 class Host:
@@ -416,7 +415,7 @@ class Host:
         self._spool = spool
         self._run = run
         for result in make_results(count):
-            spool.enqueue(check_result_entry(result))
+            spool.enqueue(result)
 
     def start_replay(self):
         """Start `replay` on the client's side, its output to be read by the caller."""
@@ -488,13 +487,13 @@ def test_replay_after_the_line_died_before_the_outcome(connect_by, make_host, ca
     status, message = host.replay()
     assert time.monotonic() - fate.began_at < 2 + 1
     assert status == 75
-    assert f"{DAEMON_ADDRESS}:{daemon.port}: no verdict within 2 s" in message
+    assert f"{DAEMON_ADDRESS}:{daemon.port}: no outcome within 2 s" in message
     unconfirmed = host.unconfirmed()
     fate.is_healed = True
     assert host.replay() == (0, "")
     assert host.count_repeats() == unconfirmed > 0
     with capsys.disabled():
-        print(f"\nof 64 results, {unconfirmed} came twice after a line had died before the verdict")
+        print(f"\nof 64 results, {unconfirmed} came twice after a line had died before the outcome")
 
 
 @pytest.mark.parametrize(("segments", "count"), [(100, 100), (300, 180)], ids=["the first batch", "a later one"])
@@ -511,8 +510,11 @@ def test_nsca_server_killed_in_a_batch_loses_nothing(connect_by, make_host, caps
     fate.is_healed = True
     _, message = process.communicate(timeout=TIMEOUT_S + 1)
     assert process.returncode == 77
-    assert f"{DAEMON_ADDRESS}:{daemon.port}: the daemon refused the packets; likely causes: wrong password; " in message
-    assert "a daemon that was stopped meanwhile" in message
+    assert (
+        f"{DAEMON_ADDRESS}:{daemon.port}: the NSCA server rejected the packets; likely causes: wrong password; "
+        in message
+    )
+    assert "a server that was stopped meanwhile" in message
     unconfirmed = host.unconfirmed()
     daemon.start()
     assert host.replay() == (0, "")

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
-from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
@@ -134,9 +133,7 @@ def test_the_monitor_sees_the_state_of_the_spool(start, check, age_s, state):
     if age_s is None:
         assert check() == (0, EMPTY)
         return
-    entry = denial_entry(Denial("sshd", "203.0.113.7"))
-    entry.enqueued_at_ns = time.time_ns() - age_s * 10**9
-    Spool(str(SPOOL)).enqueue(entry)
+    Spool(str(SPOOL)).enqueue(Denial("sshd", "203.0.113.7"), time.time_ns() - age_s * 10**9)
     status, text = check()
     assert status == state
     word = ("OK", "WARNING", "CRITICAL")[state]
@@ -268,7 +265,7 @@ def test_nagios_may_add_to_the_spool_and_no_more(monitored, run):
     for argv in (
         ("ls", SPOOL),
         ("ls", SPOOL / "new"),
-        ("touch", SPOOL / "last_error"),
+        ("touch", SPOOL / "state"),
         ("flock", "-n", SPOOL / "new", "true"),
         ("flock", "-n", SPOOL, "true"),
         ("cat", "/etc/send_nsca.cfg"),

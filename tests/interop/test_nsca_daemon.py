@@ -1,4 +1,4 @@
-"""Against the real nsca daemon: what its command file holds, and that the verdict says the same."""
+"""Against the real nsca daemon: what its command file holds, and that the outcome says the same."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def test_every_method_reaches_the_nsca_server(start_nsca, monkeypatch, capsys, n
     passwords = [(mode, text * method.key_size if text == "k" else text) for mode, text in PASSWORDS]
     daemons = [start_nsca(method=number, mode=mode, password=text) for mode, text in passwords]
     with ThreadPoolExecutor(len(daemons)) as threads:
-        verdicts = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
+        outcomes = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
     received = [daemon.results() == lines_of(2) for daemon in daemons]
     with capsys.disabled():
         row = f"{number:2} {method.name:20} by {backend:12}"
-        print(f"\n{row}: {verdicts.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
-    assert verdicts == [ACCEPTED] * 4
+        print(f"\n{row}: {outcomes.count(ACCEPTED)} of 4 accepted, {sum(received)} of 4 received", end=" ")
+    assert outcomes == [ACCEPTED] * 4
     assert all(received)
 
 

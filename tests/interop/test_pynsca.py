@@ -68,7 +68,7 @@ def test_a_wrong_password_raises_and_nothing_arrives(start_nsca, mode):
     daemon = start_nsca(method=mode, password=PASSWORD)
     notifier = pynsca.NSCANotifier(daemon.address, daemon.port, mode, "wrong")
     with pytest.raises(
-        OSError, match=rf"^127\.0\.0\.1:{daemon.port}: the daemon refused the packets; .*wrong password"
+        OSError, match=rf"^127\.0\.0\.1:{daemon.port}: the NSCA server rejected the packets; .*wrong password"
     ):
         notifier.svc_result("firestorm", "TCP Wrappers", pynsca.CRITICAL, "Denied sshd-203.0.113.7")
     assert daemon.results() == []

@@ -40,7 +40,6 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
-from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.spool import Spool
@@ -77,7 +76,7 @@ class Host:
 
     def enqueue(self, *numbers):
         for result in make_results(*numbers):
-            self.spool.enqueue(check_result_entry(result))
+            self.spool.enqueue(result)
 
     def run(self, *argv, text=""):
         environ = {"TCPWRAP_ALERT_SPOOL": self.spool.path, "TCPWRAP_ALERT_CONFIG": str(self.config)}
@@ -151,21 +150,21 @@ SICKNESSES = {
         rf"sent only \d+ of the 132 bytes of an init packet {WITHIN}",
         is_submitted=True,
     ),
-    "nothing read": Sickness(sends_init(holds), f"no verdict {WITHIN}"),
-    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no verdict {WITHIN}"),
-    "never closes": Sickness(reads_all(holds), f"no verdict {WITHIN}", taken=WAITING, is_submitted=True),
+    "nothing read": Sickness(sends_init(holds), f"no outcome {WITHIN}"),
+    "a byte read now and then": Sickness(reads_in_drips(1, DRIP_S), f"no outcome {WITHIN}"),
+    "never closes": Sickness(reads_all(holds), f"no outcome {WITHIN}", taken=WAITING, is_submitted=True),
     "closes": Sickness(closes, "closed after 0 of the 132 bytes"),
     "a reset within the init packet": Sickness(
         sends(bytes(131), resets_soon), "connection reset after 131 of the 132 bytes"
     ),
     "a reset within a packet": Sickness(
-        reads(1, resets), "the daemon refused the packets", status=77, is_submitted=True
+        reads(1, resets), "the NSCA server rejected the packets", status=77, is_submitted=True
     ),
-    "a reset after a packet": Sickness(takes(1, resets), "the daemon refused the packets", status=77, taken=1),
+    "a reset after a packet": Sickness(takes(1, resets), "the NSCA server rejected the packets", status=77, taken=1),
     "garbage": Sickness(sends(GARBAGE, holds), "sent more than an init packet"),
     "endless data": Sickness(sends_endlessly, "sent more than an init packet"),
     "an answer": Sickness(
-        reads_all(answers), "answered the packets, which NSCA daemons never do", taken=WAITING, is_submitted=True
+        reads_all(answers), "answered the packets, which NSCA servers never do", taken=WAITING, is_submitted=True
     ),
 }
 SPOOLED = (
@@ -329,6 +328,6 @@ def test_drop_does_not_wait_and_forwarder_tells_why(isolated, make_host, start_u
             assert [done[:3] for done in drops] == [(0, "", "")] * 3
             assert drops[-1].ended_at - drops[0].started_at < timeout_s
         for server, host in hosts.items():
-            wait_for(lambda host=host: host.spool.last_error().reason, server, timeout_s + ALLOWED_S + start_up_s)
-            assert reasons[server] in host.spool.last_error().reason
+            wait_for(lambda host=host: host.spool.read_state().reason, server, timeout_s + ALLOWED_S + start_up_s)
+            assert reasons[server] in host.spool.read_state().reason
             assert host.waiting() == 3

@@ -15,7 +15,6 @@ import time
 
 import pytest
 from peers.nsca_daemon import LINE, MODES, wait_for
-from tcpwrap_alert.spool.entries import check_result_entry
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.spool import Spool
@@ -105,7 +104,7 @@ def replay(run):
 
 def enqueue(spool, count, text="text"):
     for number in range(count):
-        spool.enqueue(check_result_entry(CheckResult("firestorm", f"Service {number}", 2, text)))
+        spool.enqueue(CheckResult("firestorm", f"Service {number}", 2, text))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,4 +1,4 @@
-"""Verdicts at volume: what the client says of a connection is what the real nsca wrote for Nagios, every time.
+"""Outcomes at volume: what the client says of a connection is what the real nsca wrote for Nagios, every time.
 
 Each connection has a host name of its own, so that the command file tells which of its results arrived, how often and
 in what order.
@@ -24,11 +24,11 @@ from tcpwrap_alert.nsca.server import Server
 pytestmark = pytest.mark.alone
 
 PASSWORD = "s3cret with a blank"
-REFUSED = "refused"
+REJECTED = "rejected"
 CONNECTIONS_PER_KIND = 25  # with 81 kinds, 2025 connections
 LANES = 16
 
-# So long that a slow machine makes no verdict unknown: the subject is what the daemon did, not when.
+# So long that a slow machine makes no outcome unknown: the subject is what the daemon did, not when.
 TIMEOUT_S = 60.0
 
 
@@ -69,30 +69,30 @@ def lanes(start_nsca, mode, method):
 
 
 def make_connections(daemons):
-    """Make all connections over the lanes of their methods, and return the verdict of each."""
+    """Make all connections over the lanes of their methods, and return the outcome of each."""
     connections = [Connection(kind, f"host-{number}") for number, kind in enumerate(KINDS * CONNECTIONS_PER_KIND)]
-    verdicts = {}
+    outcomes = {}
 
     def work(method, lane):
         daemon = daemons[method][lane]
         for connection in [each for each in connections if each.kind.method == method][lane::LANES]:
             if daemon.mode == "single":
-                # After a refusal, nsca 2.10.2 polls the descriptor once more that it has closed. If the next connection
-                # comes before that, it gets the same number and is forgotten: no init packet, ever. So wait until
-                # nsca sleeps, in a poll for its listening socket alone.
+                # After a rejection, nsca 2.10.2 polls the descriptor once more that it has closed. If the next
+                # connection comes before that, it gets the same number and is forgotten: no init packet, ever. So wait
+                # until nsca sleeps, in a poll for its listening socket alone.
                 wait_for(daemon.is_asleep, "nsca does not wait for connections")
-            verdicts[connection] = verdict_of(connection, daemon)
-            if verdicts[connection] not in (ACCEPTED, REFUSED):
+            outcomes[connection] = outcome_of(connection, daemon)
+            if outcomes[connection] not in (ACCEPTED, REJECTED):
                 break  # the test has failed; a daemon that hangs need not cost the deadline each time
 
     with ThreadPoolExecutor(len(daemons) * LANES) as threads:
         for done in [threads.submit(work, *lane) for lane in product(daemons, range(LANES))]:
             done.result()
-    return verdicts
+    return outcomes
 
 
-def verdict_of(connection, daemon):
-    """Make the connection, and return "accepted", "refused" or, as a text, what must not happen."""
+def outcome_of(connection, daemon):
+    """Make the connection, and return "accepted", "rejected" or, as a text, what must not happen."""
     kind = connection.kind
     password = b"wrong" if kind.settings == "wrong password" else PASSWORD.encode()
     method = WRONG_METHODS[kind.method] if kind.settings == "wrong method" else kind.method
@@ -101,7 +101,7 @@ def verdict_of(connection, daemon):
             Server(daemon.address, daemon.port, password, method, timeout_s=TIMEOUT_S), connection.results()
         )
     except RejectedError:
-        return REFUSED
+        return REJECTED
     except TcpwrapAlertError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -123,11 +123,11 @@ def version_of(nsca):
 
 def table(title, tally):
     """Return the counts of all kinds, a line for each method and batch."""
-    rows = [f"{title}: connections, accepted, refused, agreeing with the command file"]
+    rows = [f"{title}: connections, accepted, rejected, agreeing with the command file"]
     rows.append(" " * 21 + "".join(f"{settings:<20}" for settings in SETTINGS).rstrip())
     for method, batch in product(WRONG_METHODS, BATCHES):
         counts = [tally[Kind(method, batch, settings)] for settings in SETTINGS]
-        cells = [f"{c['made']:3} {c[ACCEPTED]:3} {c[REFUSED]:3} {c['agreeing']:3}" for c in counts]
+        cells = [f"{c['made']:3} {c[ACCEPTED]:3} {c[REJECTED]:3} {c['agreeing']:3}" for c in counts]
         rows.append(f"method {method:2} batch {batch:2}   " + "     ".join(cells))
     return "\n".join(rows)
 
@@ -135,19 +135,19 @@ def table(title, tally):
 @pytest.mark.parametrize("mode", MODES)
 def test_each_outcome_is_what_the_file_received(start_nsca, mode, capsys):
     daemons = {method: lanes(start_nsca, mode, method) for method in WRONG_METHODS}
-    verdicts = make_connections(daemons)
+    outcomes = make_connections(daemons)
     received = lines_by_host_name({daemon for of_method in daemons.values() for daemon in of_method})
     tally = defaultdict(Counter)
     wrong = Counter()
-    for connection, verdict in verdicts.items():
-        expected = ACCEPTED if connection.kind.settings == "right" else REFUSED
+    for connection, outcome in outcomes.items():
+        expected = ACCEPTED if connection.kind.settings == "right" else REJECTED
         lines = received.pop(connection.host_name, [])
-        agrees = lines == {ACCEPTED: connection.lines(), REFUSED: []}.get(verdict)
-        tally[connection.kind].update({"made": 1, verdict: 1, "agreeing": int(agrees)})
-        if verdict != expected or not agrees:
-            wrong[f"{connection.kind}: {verdict}, but {len(lines)} results received"] += 1
+        agrees = lines == {ACCEPTED: connection.lines(), REJECTED: []}.get(outcome)
+        tally[connection.kind].update({"made": 1, outcome: 1, "agreeing": int(agrees)})
+        if outcome != expected or not agrees:
+            wrong[f"{connection.kind}: {outcome}, but {len(lines)} results received"] += 1
     with capsys.disabled():
         print("\n" + table(f"nsca {version_of(daemons[1][0].program)} --{mode}", tally))
     assert not wrong, "\n".join(f"{count} x {what}" for what, count in sorted(wrong.items()))
     assert not received, "results of no connection"
-    assert len(verdicts) == len(KINDS) * CONNECTIONS_PER_KIND
+    assert len(outcomes) == len(KINDS) * CONNECTIONS_PER_KIND

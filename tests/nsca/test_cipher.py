@@ -11,17 +11,19 @@ from pathlib import Path
 
 import cryptography
 import pytest
+from cryptography.hazmat.primitives import ciphers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.streams import AVAILABLE, BLOCK_STREAMS, STREAMS, parameter
 
+from tcpwrap_alert.nsca import mcrypt
 from tcpwrap_alert.nsca.cipher import (
     CRYPTOGRAPHY,
     LIBMCRYPT,
     METHODS,
     UNUSABLE,
     check_method,
-    make_decryptor,
+    make_cipher,
     make_encryptor,
 )
 
@@ -49,6 +51,14 @@ def packets_of(vector):
     ]
     whole = plaintext(vector["id"], ends[-1])
     return [whole[start:end] for start, end in zip([0, *ends], ends)]
+
+
+def encryptor(number, password, iv, backend):
+    return make_cipher(number, password, iv, backend).encryptor()
+
+
+def decryptor(number, password, iv, backend):
+    return make_cipher(number, password, iv, backend).decryptor()
 
 
 def digest(data):
@@ -87,7 +97,7 @@ def test_what_pip_alone_brings():
 @pytest.mark.parametrize(("vector", "backend"), VECTOR_STREAMS)
 def test_cipher_works_as_libmcrypt_does(vector, backend):
     key = vector["method"], bytes.fromhex(vector["password"]), bytes.fromhex(vector["iv"]), backend
-    encrypt, decrypt = make_encryptor(*key), make_decryptor(*key)
+    encrypt, decrypt = encryptor(*key), decryptor(*key)
     packets = packets_of(vector)
     encrypted = [encrypt(packet) for packet in packets]
     assert [digest(packet) for packet in encrypted] == vector["packets"]
@@ -103,7 +113,7 @@ def test_cipher_works_as_libmcrypt_does(vector, backend):
 @settings(deadline=None)
 def test_a_decryptor_undoes_any_packets(stream, password, iv, packets):
     number, backend = stream
-    encrypt, decrypt = make_encryptor(number, password, iv, backend), make_decryptor(number, password, iv, backend)
+    encrypt, decrypt = encryptor(number, password, iv, backend), decryptor(number, password, iv, backend)
     encrypted = [encrypt(packet) for packet in packets]
     assert [decrypt(packet) for packet in encrypted] == packets
     assert [len(packet) for packet in encrypted] == [len(packet) for packet in packets]
@@ -118,9 +128,9 @@ def test_a_decryptor_undoes_any_packets(stream, password, iv, packets):
 def test_block_cipher_runs_on_over_any_split(stream, data, cuts):
     number, backend = stream
     ends = [*sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    encrypt, decrypt = make_encryptor(number, b"secret", IV, backend), make_decryptor(number, b"secret", IV, backend)
+    encrypt, decrypt = encryptor(number, b"secret", IV, backend), decryptor(number, b"secret", IV, backend)
     encrypted = b"".join(encrypt(data[start:end]) for start, end in zip([0, *ends], ends))
-    assert encrypted == make_encryptor(number, b"secret", IV, backend)(data)
+    assert encrypted == encryptor(number, b"secret", IV, backend)(data)
     assert decrypt(encrypted) == data
 
 
@@ -140,13 +150,13 @@ def test_xor_restarts_with_each_packet():
 
 @pytest.mark.parametrize(("number", "backend"), BLOCK_STREAMS)
 def test_block_cipher_does_not_restart_per_packet(number, backend):
-    encrypt = make_encryptor(number, b"secret", IV, backend)
+    encrypt = encryptor(number, b"secret", IV, backend)
     assert encrypt(bytes(100)) != encrypt(bytes(100))
 
 
 @pytest.mark.parametrize(("number", "backend"), STREAMS)
 def test_every_connection_has_a_cipher_of_its_own(number, backend):
-    first, second = make_encryptor(number, b"secret", IV, backend), make_encryptor(number, b"secret", IV, backend)
+    first, second = encryptor(number, b"secret", IV, backend), encryptor(number, b"secret", IV, backend)
     assert first(bytes(100)) == second(bytes(100))
 
 
@@ -154,7 +164,7 @@ def test_every_connection_has_a_cipher_of_its_own(number, backend):
 @pytest.mark.parametrize("password", [b"", b"secret"])
 def test_nothing_but_method_0_sends_in_clear(number, backend, password):
     packet = b"Denied sshd-203.0.113.7" * 5
-    assert packet[:16] not in make_encryptor(number, password, IV, backend)(packet)
+    assert packet[:16] not in encryptor(number, password, IV, backend)(packet)
 
 
 def test_aes_takes_32_password_and_16_vector_bytes():
@@ -178,7 +188,7 @@ def test_unknown_method_is_an_error_that_lists_known(call, number):
 
 @pytest.mark.parametrize("number", UNUSABLE)
 def test_method_of_no_server_is_an_error_that_says_why(number):
-    with pytest.raises(ValueError, match=rf"^encryption_method {number} \({UNUSABLE[number]}\): no NSCA daemon can"):
+    with pytest.raises(ValueError, match=rf"^encryption_method {number} \({UNUSABLE[number]}\): no NSCA server can"):
         check_method(number)
 
 
@@ -201,6 +211,27 @@ def test_bytes_are_the_same_with_and_without_libmcrypt(monkeypatch, number):
     with_it = make_encryptor(number, b"secret", IV)(bytes(100))
     monkeypatch.setattr("tcpwrap_alert.nsca.mcrypt.LIBRARY", "libmcrypt-is-not-here.so.4")
     assert make_encryptor(number, b"secret", IV)(bytes(100)) == with_it
+
+
+@pytest.mark.parametrize("backend", [parameter(backend, backend=backend) for backend in METHODS[8].backends])
+def test_a_packet_makes_one_cipher(monkeypatch, backend):
+    """Blowfish, which two libraries have: to check the method makes none."""
+
+    def count(function):
+        def counted(*args):
+            made.append(function.__qualname__)
+            return function(*args)
+
+        return counted
+
+    made = []
+    monkeypatch.setattr(METHODS[8], "backends", (backend,))
+    monkeypatch.setattr(mcrypt.McryptCipher, "__init__", count(mcrypt.McryptCipher.__init__))
+    monkeypatch.setattr(ciphers.Cipher, "encryptor", count(ciphers.Cipher.encryptor))
+    check_method(8)
+    assert made == []
+    make_encryptor(8, b"secret", IV)(bytes(8))
+    assert len(made) == 1
 
 
 def test_no_warning_of_cryptography_leaves_a_thread(monkeypatch):

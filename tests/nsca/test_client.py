@@ -195,7 +195,7 @@ def test_an_nsca_server_with_little_room(start, count):
     assert len(daemon.connection().packets) == count
 
 
-# Refused
+# Rejected
 
 
 @pytest.mark.parametrize("method", [1, 14])
@@ -263,17 +263,17 @@ MISBEHAVIOURS = {
     "50 and a reset": (sends(b"x" * 50, then=resets_soon), DeliveryError, "reset after 50 of the 132", AT_ONCE),
     "131 and a reset": (sends(b"x" * 131, then=resets_soon), DeliveryError, "reset after 131 of the 132", AT_ONCE),
     "a byte per second": (fake_daemon.byte_per_second, ProtocolTimedOut, "only 1 of the 132 bytes of an init", WAITS),
-    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolTimedOut, "is this an NSCA daemon", WAITS),
+    "an SSH daemon": (sends(fake_daemon.SSH_BANNER, then=holds), ProtocolTimedOut, "is this an NSCA server", WAITS),
     "an HTTP daemon": (sends(fake_daemon.HTTP_ANSWER, then=closes), ProtocolError, "is this an NSCA", AT_ONCE),
-    "a TLS daemon": (sends(fake_daemon.TLS_ALERT, then=closes), ProtocolError, "is this an NSCA daemon", AT_ONCE),
+    "a TLS daemon": (sends(fake_daemon.TLS_ALERT, then=closes), ProtocolError, "is this an NSCA server", AT_ONCE),
     "a long page": (sends(fake_daemon.HTTP_ANSWER * 9, then=holds), ProtocolError, "more than an init", AT_ONCE),
     "a long page and a close": (sends(bytes(1000), then=closes), ProtocolError, "more than an init", AT_ONCE),
     "endless data": (fake_daemon.sends_endlessly, ProtocolError, "more than an init", AT_ONCE),
     "a byte too many": (sends_init(more=b"x", then=holds), ProtocolError, "more than an init", AT_ONCE),
     "too early": (sends_init(more=bytes(9999), then=resets_soon), ProtocolError, "more than an init", AT_ONCE),
     "init packet and a close": (sends_init_and_end, DeliveryError, "closed after the init packet", AT_ONCE),
-    "packets not read": (reads(0, then=holds), OutcomeTimedOut, "no verdict within", WAITS),
-    "packets read, not closed": (reads_all(holds), OutcomeTimedOut, "no verdict within", WAITS),
+    "packets not read": (reads(0, then=holds), OutcomeTimedOut, "no outcome within", WAITS),
+    "packets read, not closed": (reads_all(holds), OutcomeTimedOut, "no outcome within", WAITS),
     "an answer": (reads_all(fake_daemon.answers), ProtocolError, "answered the packets", AT_ONCE),
     "an answer and a close": (reads_all(sends(b"x", then=closes)), ProtocolError, "answered the packets", AT_ONCE),
     "an answer, packets unread": (reads(1, sends(b"x", then=holds)), ProtocolError, "answered the packets", AT_ONCE),
@@ -298,7 +298,7 @@ def test_error_after_the_deadline_names_the_deadline(start, timeout_s):
 
 
 def test_the_deadline_is_one_for_all_phases(start):
-    """Each phase alone would be in time: the init packet after 0.4 s, the verdict after 0.4 s more."""
+    """Each phase alone would be in time: the init packet after 0.4 s, the outcome after 0.4 s more."""
 
     def slow(connection):
         connection.is_over_after(0.4)
@@ -316,7 +316,7 @@ def test_an_nsca_server_that_never_reads_a_large_batch(start):
     monitor = monitor_of(daemon, encryption_method=0, timeout_s=0.8)
     error, took_s = send_in_vain(monitor, make_results(1) * 2000)
     assert type(error) is OutcomeTimedOut
-    assert "no verdict within 0.8 s" in str(error)
+    assert "no outcome within 0.8 s" in str(error)
     assert took_s >= 0.8
 
 

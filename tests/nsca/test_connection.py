@@ -1,4 +1,4 @@
-"""A connection that is kept: what it sends and when, its renewal, its verdicts, and a new beginning after an error."""
+"""A connection that is kept: what it sends and when, its renewal, its outcomes, and a new beginning after an error."""
 
 from __future__ import annotations
 
@@ -271,12 +271,12 @@ def test_2_7_layout_makes_a_connection_for_each_result(start):
 
 
 def test_the_2_7_layout_has_its_own_outcome(start, monkeypatch):
-    verdicts = []
+    outcomes = []
     confirm = Connection.confirm
-    monkeypatch.setattr(Connection, "confirm", lambda self: verdicts.append(confirm(self)))
+    monkeypatch.setattr(Connection, "confirm", lambda self: outcomes.append(confirm(self)))
     daemon = start(packet_size=720)
     Connection(monitor_of(daemon, legacy_2_7_mode=True)).send(make_results(1))
-    assert verdicts == [SENT_NOT_KNOWN]
+    assert outcomes == [SENT_NOT_KNOWN]
 
 
 def test_escaped_newlines_are_the_monitors_choice(start):

@@ -95,4 +95,4 @@ def test_server_that_reads_in_drips_keeps_the_deadline(start):
     daemon = start(reads_in_drips(65536, every_s=TIMEOUT_S / 10), receive_buffer=4096)
     (error,) = errors_of([daemon], 2000, timeout_s=TIMEOUT_S)
     assert type(error) is OutcomeTimedOut
-    assert f"no verdict within {TIMEOUT_S} s" in str(error)
+    assert f"no outcome within {TIMEOUT_S} s" in str(error)

@@ -34,8 +34,8 @@ class Running:
 
     def __init__(self, method, password=PASSWORD):
         self.results = []
-        self.refusals = []
-        self.receiver = Receiver(0, password.encode(), method, self.results.append, self.refusals.append)
+        self.rejections = []
+        self.receiver = Receiver(0, password.encode(), method, self.results.append, self.rejections.append)
         self.port = self.receiver.port
         self._thread = threading.Thread(target=self.receiver.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
@@ -51,9 +51,9 @@ class Running:
             for result in self.results
         ]
 
-    def wait_for_refusals(self, count):
-        wait_for(lambda: len(self.refusals) >= count, f"not {count} refusals: {self.refusals}, {self.results}")
-        return self.refusals
+    def wait_for_rejections(self, count):
+        wait_for(lambda: len(self.rejections) >= count, f"not {count} rejections: {self.rejections}, {self.results}")
+        return self.rejections
 
 
 @pytest.fixture
@@ -119,16 +119,16 @@ def test_the_c_clients_records_arrive(start, send_nsca, quiet, method, count):
     running = start(method)
     done = send_nsca(running, RECORDS[:count])
     assert (done.returncode, done.stdout) == (0, f"{count} data packet(s) sent to host successfully.\n")
-    wait_for(lambda: len(running.results) == count, f"{running.refusals}")
+    wait_for(lambda: len(running.results) == count, f"{running.rejections}")
     assert running.records() == RECORDS[:count]
-    assert running.refusals == []
+    assert running.rejections == []
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_c_clients_host_checks_arrive(start, send_nsca, quiet, method):
     running = start(method)
     send_nsca(running, [("firestorm", 1, "gone")])
-    wait_for(lambda: running.results, f"{running.refusals}")
+    wait_for(lambda: running.results, f"{running.rejections}")
     assert running.records() == [("firestorm", "", 1, "gone")]
 
 
@@ -136,14 +136,14 @@ def test_the_c_clients_host_checks_arrive(start, send_nsca, quiet, method):
 def test_the_c_client_without_a_password(start, send_nsca, quiet, method):
     running = start(method, password="")
     send_nsca(running, RECORDS[:2], password="")
-    wait_for(lambda: len(running.results) == 2, f"{running.refusals}")
+    wait_for(lambda: len(running.results) == 2, f"{running.rejections}")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_c_client_in_2_7_mode(start, send_nsca, quiet, method):
     running = start(method)
     send_nsca(running, RECORDS[:1], "--legacy-2-7-mode")
-    wait_for(lambda: running.results, f"{running.refusals}")
+    wait_for(lambda: running.results, f"{running.rejections}")
     assert running.records() == RECORDS[:1]
 
 
@@ -152,8 +152,8 @@ def test_the_c_client_in_2_7_mode(start, send_nsca, quiet, method):
 def test_c_client_with_a_wrong_password_is_rejected(start, send_nsca, quiet, method, count):
     running = start(method)
     send_nsca(running, RECORDS[:count], password="wrong")
-    (refusal,) = running.wait_for_refusals(1)
-    assert "version" in refusal or "checksum" in refusal
+    (rejection,) = running.wait_for_rejections(1)
+    assert "version" in rejection or "checksum" in rejection
     assert running.results == []
 
 
@@ -161,7 +161,7 @@ def test_c_client_with_a_wrong_password_is_rejected(start, send_nsca, quiet, met
 def test_c_client_with_a_wrong_method_is_rejected(start, send_nsca, quiet, theirs, ours):
     running = start(ours)
     send_nsca(running, RECORDS[:1], method=theirs)
-    assert len(running.wait_for_refusals(1)) == 1
+    assert len(running.wait_for_rejections(1)) == 1
     assert running.results == []
 
 
@@ -174,7 +174,7 @@ def test_our_client_is_told_that_all_was_accepted(start, quiet, method, count):
     running = start(method)
     assert send_check_results(monitor_of(running), make_results(count)) == ACCEPTED
     assert [result.plugin_output for result in running.results] == [r.plugin_output for r in make_results(count)]
-    assert running.refusals == []
+    assert running.rejections == []
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -187,7 +187,7 @@ def test_our_client_in_2_7_mode(start, quiet, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_outcome_accepted_a_hundred_times(start, quiet, method):
     running = start(method)
-    assert {verdict_of(monitor_of(running), make_results(1)) for _ in range(100)} == {ACCEPTED}
+    assert {outcome_of(monitor_of(running), make_results(1)) for _ in range(100)} == {ACCEPTED}
     assert len(running.results) == 100
 
 
@@ -196,12 +196,12 @@ def test_the_outcome_accepted_a_hundred_times(start, quiet, method):
 def test_the_outcome_rejected_a_hundred_times(start, quiet, method, count):
     running = start(method)
     monitor = monitor_of(running, password=b"wrong")
-    assert {verdict_of(monitor, make_results(count)) for _ in range(100)} == {"RejectedError"}
+    assert {outcome_of(monitor, make_results(count)) for _ in range(100)} == {"RejectedError"}
     assert running.results == []
-    assert len(running.wait_for_refusals(100)) == 100
+    assert len(running.wait_for_rejections(100)) == 100
 
 
-def verdict_of(monitor, results):
+def outcome_of(monitor, results):
     try:
         return send_check_results(monitor, results)
     except DeliveryError as error:
@@ -233,7 +233,7 @@ def test_half_a_packet_is_reported(start, quiet):
     running = start(1)
     with connect(running) as sock:
         sock.sendall(bytes(2000))
-    assert running.wait_for_refusals(1) == ["the connection ended after 2000 bytes of a packet"]
+    assert running.wait_for_rejections(1) == ["the connection ended after 2000 bytes of a packet"]
 
 
 def test_a_silent_client_holds_nobody_up(start, quiet):
@@ -247,7 +247,7 @@ def test_a_silent_client_is_let_go(start, quiet, monkeypatch):
     running = start(1)
     with connect(running) as sock:
         assert sock.recv(1) == b""
-    assert running.wait_for_refusals(1) == ["timed out"]
+    assert running.wait_for_rejections(1) == ["timed out"]
     assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
 
 
@@ -258,5 +258,5 @@ def test_garbage_is_rejected_with_a_reason(start, quiet, garbage):
         with contextlib.suppress(OSError):  # it may have closed already
             sock.sendall(garbage)
             sock.shutdown(socket.SHUT_WR)
-        assert len(running.wait_for_refusals(1)) == 1
+        assert len(running.wait_for_rejections(1)) == 1
     assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED

@@ -49,7 +49,16 @@ def at_random(data, seed):
 ONE = {
     "service": (b"h\ts\t2\tout\n", ("h", "s", 2, "out")),
     "host": (b"h\t1\tout\n", ("h", "", 1, "out")),
-    "host, with an empty service description": (b"h\t\t1\tout\n", ("h", "", 1, "out")),
+    "service, with empty output": (b"h\ts\t2\t", ("h", "s", 2, "")),
+    "service, with blank output": (b"h\ts\t2\t \t ", ("h", "s", 2, "")),
+    "host, with empty output": (b"h\t2\t", ("h", "", 2, "")),
+    "host, with a delimiter at the end": (b"h\t1\tgone\t", ("h", "", 1, "gone")),
+    "zeros before the state": (b"h\ts\t02\tout", ("h", "s", 2, "out")),
+    "zeros behind the state": (b"h\ts\t2.0\tout", ("h", "s", 2, "out")),
+    "a sign before the state": (b"h\ts\t+2\tout", ("h", "s", 2, "out")),
+    "exit status of a shell": (b"h\ts\t127\tnot found", ("h", "s", 3, "(return code 127) not found")),
+    "negative": (b"h\ts\t-1\tout", ("h", "s", 3, "(return code -1) out")),
+    "a number and no output": (b"h\ts\t255\t", ("h", "s", 3, "(return code 255)")),
     "no line end": (b"h\ts\t2\tout", ("h", "s", 2, "out")),
     "CRLF": (b"h\ts\t2\tout\r\n", ("h", "s", 2, "out")),
     "blanks in and around the fields": (b"h\tmy s \t 2 \t out \t x\n", ("h", "my s ", 2, " out \t x")),
@@ -98,8 +107,34 @@ def test_one_record_with_an_end_that_the_caller_names(case):
     ("delimiter", "shown"), [(b";", ";"), (b",", ","), (b"|", "|"), (b"\x01", "?"), (b"\xfe", "?")]
 )
 def test_delimiters(delimiter, shown, end):
-    data = b"h\ts\t2\ta\tb\nx\t1\tout".replace(b"\t", delimiter).replace(b"\n", end)
-    assert read(data, delimiter=delimiter) == ([("h", "s", 2, f"a{shown}b"), ("x", "", 1, "out")], [])
+    data = b"h\ts\t2\ta\tb\nh\t1\tout".replace(b"\t", delimiter).replace(b"\n", end)
+    assert read(data, delimiter=delimiter) == ([("h", "s", 2, f"a{shown}b"), ("h", "", 1, "out")], [])
+
+
+RUNS = {
+    "two": (b";;", b"h;;s;;2;;out;;more", ("h", "s", 2, ";out;;more")),  # as the C client has it
+    "one of two": (b";;", b"h;s;2;out", ("h", "s", 2, "out")),
+    "two, of a host": (b";;", b"h;;1;;gone", ("h", "", 1, "gone")),
+    "two, and output that is one": (b";;", b"h;;s;;2;;", ("h", "s", 2, ";")),
+    "two tabs": (b"\t\t", b"h\t\ts\t\t2\t\tout", ("h", "s", 2, "\tout")),
+    "blanks": (b" ", b"  h   s  2    out put", ("h", "s", 2, "   out put")),
+    "blanks, of a host": (b" ", b"h  1  gone  ", ("h", "", 1, "gone")),
+    "blanks, and no output": (b" ", b"h  s  2  ", ("h", "s", 2, "")),
+    "two blanks": (b"  ", b"h s     2 out", ("h", "s", 2, "out")),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+def test_runs_of_delimiters(case):
+    delimiter, data, expected = RUNS[case]
+    for options in ({}, {"end": b"@"}, {"end": b"\n"}, {"end": b""}):
+        assert read(data, delimiter=delimiter, **options) == ([expected], []), options
+
+
+@pytest.mark.parametrize("data", [b"h;;;s;;2;;out", b"h;;;;2;;out", b";;h;;s;;2;;out", b"h;;s;;;2;;out"])
+def test_longer_runs_leave_an_empty_field(data):
+    results, ((lineno, _),) = read(data, delimiter=b";;")
+    assert (results, lineno) == ([], 1)
 
 
 def test_tab_is_text_beside_another_delimiter():
@@ -112,25 +147,116 @@ def test_performance_data_begins_no_record():
 
 
 MANY = {
-    "lines": (b"a\ts\t0\tx\nb\ts\t1\ty\nc\t1\tz\n", {}),
-    "lines with blank ones between": (b"\na\ts\t0\tx\n\n\nb\ts\t1\ty\n \nc\t1\tz\n\n", {}),
-    "CRLF lines": (b"a\ts\t0\tx\r\nb\ts\t1\ty\r\n\r\nc\t1\tz\r\n", {}),
-    "ETB": (b"a\ts\t0\tx\x17b\ts\t1\ty\x17c\t1\tz", {}),
-    "ETB, as the C client's manual has it": (b"a\ts\t0\tx\n\x17b\ts\t1\ty\n\x17c\t1\tz\n", {}),
-    "ETB and a line end": (b"a\ts\t0\tx\x17\nb\ts\t1\ty\x17\r\nc\t1\tz\x17\n", {}),
-    "ETB twice": (b"\x17a\ts\t0\tx\x17\x17\n \x17b\ts\t1\ty\x17c\t1\tz\x17\x17", {}),
-    "lines, named": (b"a\ts\t0\tx\nb\ts\t1\ty\n\nc\t1\tz\n", {"end": b"\n"}),
-    "NUL, as of find -print0": (b"a\ts\t0\tx\0b\ts\t1\ty\n\0\nc\t1\tz\n\0", {"end": b"\0"}),
-    "CR": (b"a\ts\t0\tx\rb\ts\t1\ty\rc\t1\tz\r", {"end": b"\r"}),
-    "thousands of line ends between": (b"a\ts\t0\tx@" + b"\n" * 200_000 + b"b\ts\t1\ty@c\t1\tz", {"end": b"@"}),
-    "a long line between": (b"a\ts\t0\tx\nb\ts\t1\ty\n" + b" " * 200_000 + b"\nc\t1\tz", {}),
+    "lines": (b"a\ts\t0\tx\nb\ts\t1\ty\nb\t1\tz\n", {}),
+    "lines with blank ones between": (b"\na\ts\t0\tx\n\n\nb\ts\t1\ty\n \nb\t1\tz\n\n", {}),
+    "CRLF lines": (b"a\ts\t0\tx\r\nb\ts\t1\ty\r\n\r\nb\t1\tz\r\n", {}),
+    "ETB": (b"a\ts\t0\tx\x17b\ts\t1\ty\x17b\t1\tz", {}),
+    "ETB, as the C client's manual has it": (b"a\ts\t0\tx\n\x17b\ts\t1\ty\n\x17b\t1\tz\n", {}),
+    "ETB and a line end": (b"a\ts\t0\tx\x17\nb\ts\t1\ty\x17\r\nb\t1\tz\x17\n", {}),
+    "ETB twice": (b"\x17a\ts\t0\tx\x17\x17\n \x17b\ts\t1\ty\x17b\t1\tz\x17\x17", {}),
+    "lines, named": (b"a\ts\t0\tx\nb\ts\t1\ty\n\nb\t1\tz\n", {"end": b"\n"}),
+    "NUL, as of find -print0": (b"a\ts\t0\tx\0b\ts\t1\ty\n\0\nb\t1\tz\n\0", {"end": b"\0"}),
+    "CR": (b"a\ts\t0\tx\rb\ts\t1\ty\rb\t1\tz\r", {"end": b"\r"}),
+    "thousands of line ends between": (b"a\ts\t0\tx@" + b"\n" * 200_000 + b"b\ts\t1\ty@b\t1\tz", {"end": b"@"}),
+    "a long line between": (b"a\ts\t0\tx\nb\ts\t1\ty\n" + b" " * 200_000 + b"\nb\t1\tz", {}),
 }
 
 
 @pytest.mark.parametrize("case", MANY)
 def test_several_records(case):
     data, options = MANY[case]
-    assert read(data, **options) == ([("a", "s", 0, "x"), ("b", "s", 1, "y"), ("c", "", 1, "z")], [])
+    assert read(data, **options) == ([("a", "s", 0, "x"), ("b", "s", 1, "y"), ("b", "", 1, "z")], [])
+
+
+# Output by line that looks like host checks. The table is one of `df`, with tabs.
+TABLE = b"/dev/sda1\t81\t/\n/dev/sdb1\t2\t/home\nup\tok\t1\n"
+
+
+@pytest.mark.parametrize("first", [GOOD, b"\n" + GOOD, b"a\t0\tup\n" + GOOD, b"some prose\n" + GOOD])
+def test_output_of_three_fields_is_no_host_check(first):
+    results, _ = read(first + b"\n" + TABLE + GOOD + b"\n")
+    assert results[-2:] == [("h", "s", 0, ("fine\n" + TABLE.decode()).rstrip()), FINE]
+    assert len(results) == (3 if first.startswith(b"a") else 2)
+
+
+SEEN = {
+    "in its own record": (b"h\ts\t0\tfine\nh\t1\tdown\n", [FINE, ("h", "", 1, "down")]),
+    "blanks around": (b"h\ts\t0\tfine\n h \t1\tdown\n", [FINE, (" h ", "", 1, "down")]),
+    "in an earlier one": (
+        b"b\t0\tup\nc\ts\t0\tfine\nh\ts\t0\tfine\nb\t1\ty\nc\t1\tz\n",
+        [("b", "", 0, "up"), ("c", "s", 0, "fine"), FINE, ("b", "", 1, "y"), ("c", "", 1, "z")],
+    ),
+    "not needed at the beginning": (
+        b"b\t0\tx\nc\t1\ty\nh\t2\tz",
+        [("b", "", 0, "x"), ("c", "", 1, "y"), ("h", "", 2, "z")],
+    ),
+    "not by output": (
+        b"h\ts\t0\tfine\nb\tx\ty z\tz\nb\t1\tz\nb\t1\tz",
+        [("h", "s", 0, "fine\nb\tx\ty z\tz\nb\t1\tz\nb\t1\tz")],
+    ),
+    "with ;": (
+        b"h;s;0;fine\nb;1;y\nh;1;down\nb;1;y",
+        [("h", "s", 0, "fine\nb;1;y"), ("h", "", 1, "down"), ("b", "", 1, "y")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SEEN)
+def test_three_fields_are_a_record_of_a_seen_host(case):
+    data, expected = SEEN[case]
+    assert read(data, delimiter=b";" if ";" in case else b"\t") == (expected, [])
+
+
+def test_a_fault_is_followed_by_no_host_check_either():
+    results, faults = read(b"h\ts\tCRIT\tout\nx\t1\ty\n" + GOOD)
+    assert (results, len(faults)) == ([FINE], 1)
+
+
+@given(st.lists(st.sampled_from(["h", "b", "c", "h\ts", "b\ts"]), max_size=12))
+def test_host_checks_begin_where_the_rule_has_it(kinds):
+    """Each kind is a record's beginning; the model keeps the hosts that had one."""
+    expected, seen, is_service = [], set(), False
+    for number, kind in enumerate(kinds):
+        host, _, service = kind.partition("\t")
+        if service or not is_service or host in seen:
+            expected.append((host, service, 0, f"n{number}"))
+            seen.add(host)
+            is_service = bool(service)
+        else:
+            expected[-1] = (*expected[-1][:3], f"{expected[-1][3]}\n{kind}\t0\tn{number}")
+    data = "".join(f"{kind}\t0\tn{number}\n" for number, kind in enumerate(kinds))
+    assert read(data.encode()) == (expected, [])
+
+
+def test_the_hosts_of_the_last_records_are_remembered(monkeypatch):
+    monkeypatch.setattr(records_module, "MAX_HOSTS", 3)
+    services = b"".join(b"%d\ts\t0\tx\n" % number for number in range(10))
+    results, _ = read(services + b"7\t1\ty\n0\ts\t1\tz\n1\t1\tz\n")
+    assert results[10:] == [("7", "", 1, "y"), ("0", "s", 1, "z\n1\t1\tz")]
+
+
+SINGLE = [GOOD + b"\n" + GOOD + b"\nh\t1\tdown", GOOD + ETB + GOOD, b"\r\n\n" + GOOD, GOOD + b"\n" * 70_000 + b"@"]
+
+
+@pytest.mark.parametrize("data", SINGLE, ids=["lines", "ETB", "blank lines", "long"])
+def test_all_input_is_one_result_where_asked(data):
+    results, faults = read(data + b"\n", end=b"")
+    assert faults == []
+    assert [result[:3] for result in results] == [("h", "s", 0)]
+    assert results[0][3] == data[data.index(b"fine") :][:4096].rstrip().decode().replace("\x17", "?")
+
+
+@given(st.binary(max_size=300))
+def test_all_input_is_one_result_whatever_it_is(output):
+    results, faults = read(b"h\ts\t0\t>" + output, end=b"")
+    (expected,), _ = read(b"h\ts\t0\t>" + output.replace(b"\xfd", b"?") + b"\xfd", end=b"\xfd")
+    assert (results, faults) == ([expected], [])
+
+
+def test_a_fault_of_all_input_has_its_line():
+    results, ((lineno, what),) = read(b"\n\nprose\n" + GOOD, end=b"")
+    assert (results, lineno) == ([], 3)
+    assert "host name 'prose h' holds a control character" in what
 
 
 def test_line_like_a_record_is_output_with_a_named_end():
@@ -168,10 +294,7 @@ def test_an_endless_line_costs_no_neighbour():
 
 
 BAD = {
-    "no output": (b"h\ts\t2\t", "the plugin output is empty"),
-    "blank output": (b"h\ts\t2\t \t ", "the plugin output is empty"),
     "output and its delimiter missing": (b"h\ts\t2", "state 's' of a host is not one of 0 UP, 1 DOWN, 2 UNREACHABLE"),
-    "no output of a host": (b"h\t2\t", "the plugin output is empty"),
     "empty state": (b"h\ts\t\tout", "state '' of a service is not one of"),
     "word": (b"h\ts\tCRITICAL\tout", "state 'CRITICAL' is a word; write 2"),
     "word of a host": (b"h\tdown\tout", "state 'down' is a word; write 1"),
@@ -179,12 +302,13 @@ BAD = {
         b"h\ts\tCRIT\tout",
         "state 'CRIT' of a service is not one of 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN",
     ),
-    "exit status of a shell": (b"h\ts\t127\tout", "state '127' of a service"),
-    "negative": (b"h\ts\t-1\tout", "state '-1' of a service"),
-    "sign": (b"h\ts\t+1\tout", "state '+1' of a service"),
+    "exit status of a shell, of a host": (b"h\t127\tout", "state '127' of a host"),
+    "negative of a host": (b"h\t-1\tout", "state '-1' of a host"),
     "3 of a host": (b"h\t3\tout", "state '3' of a host"),
     "leading delimiter": (b"\th\ts\t2\tout", "a delimiter where the host name belongs"),
-    "two delimiters": (b"h\t\ta service\t2\tout", "state 'a service' of a host"),
+    "empty service description": (b"h\t\t2\tout", "the service description is empty; a host check has three fields"),
+    "two delimiters": (b"h\t\ta service\t2\tout", "the service description is empty"),
+    "nothing but delimiters": (b"h\t\t\t", "the service description is empty"),
     "long host name": (b"h" * 64 + b"\ts\t2\tout", "has 64 bytes, the limit is 63"),
     "long service description": (b"h\t" + b"s" * 128 + b"\t2\tout", "has 128 bytes, the limit is 127"),
     "semicolon": (b"h;x\ts\t2\tout", "host name 'h;x' holds a control character, a ';'"),
@@ -192,6 +316,7 @@ BAD = {
     "a name that is not UTF-8": (b"h\xff\ts\t2\tout", "host name 'h?' holds a control character, a ';' or bytes that"),
 }
 PROSE = {
+    "no whole number": (b"h\ts\t2.5\tout", "state '2.5' of a service is not one of 0 OK"),
     "prose": (
         b"there is no record here",
         "'there is no record here' is no record of host name, [service description,]",
@@ -301,6 +426,7 @@ ENDLESS = {
     "line ends, by a named end": ({"end": b"@"}, b"", b"\n" * 65536),
     "good records": ({}, b"", (GOOD + ETB) * 6000),
     "good lines": ({}, b"", (GOOD + b"\n") * 6000),
+    "all input": ({"end": b""}, GOOD, b"line\n" * 13107),
     "faults": ({}, b"", b"h\ts\tx\ty\n" * 7000),
 }
 
@@ -315,6 +441,16 @@ def test_memory_is_bounded(case):
         held = sum(len(value) for value in vars(parser).values() if isinstance(value, (bytes, bytearray)))
         assert held <= 3 * MAX_RECORD_BYTES
         assert not any(isinstance(value, (list, dict, str)) for value in vars(parser).values())
+
+
+def test_memory_is_bounded_with_any_number_of_hosts():
+    parser = Records(lambda _lineno, _what: None)
+    for number in range(0, 60_000, 1000):
+        parser.feed(b"".join(b"host%d\ts\t0\tx\n" % (number + each) for each in range(1000)))
+        parser.feed(b"h" * 1000 + b"%d\ts\t0\tx\n" % number)
+    names = [name for value in vars(parser).values() if isinstance(value, set) for name in value]
+    assert records_module.MAX_HOSTS <= len(names) <= 2 * records_module.MAX_HOSTS
+    assert max(map(len, names)) <= 63
 
 
 # Properties
@@ -332,11 +468,13 @@ TOKENS = [
     b"x" * 15,
     b"\n" * 15,
     b" " * 15,
+    b"x\t2\to\n",
+    b";;",
 ]
 INPUTS = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(TOKENS), min_size=4, max_size=20).map(b"".join))
 OPTIONS = st.fixed_dictionaries(
-    {"delimiter": st.sampled_from([b"\t", b";", b" "])},
-    optional={"end": st.sampled_from([b"\x17", b"\n", b"@", b"\r"])},
+    {"delimiter": st.sampled_from([b"\t", b";", b";;", b" "])},
+    optional={"end": st.sampled_from([b"", b"\x17", b"\n", b"@", b"\r", b"\0"])},
 )
 
 
@@ -370,7 +508,9 @@ BAD_RECORDS = st.sampled_from([bad for bad, _ in BAD.values()])
 )
 @settings(deadline=None, max_examples=200)
 def test_each_record_is_a_result_or_a_fault(items, end):
-    data, expected, faulty_lines = b"", [], []
+    hosts = ["h", "größer.example", "h" * 63]  # which have had a record, so that they may have three fields
+    data = "".join(f"{host}\t0\tup{end.decode()}" for host in hosts).encode()
+    expected, faulty_lines = [(host, "", 0, "up") for host in hosts], []
     for item in items:
         if isinstance(item, bytes):
             faulty_lines.append(data.count(b"\n") + 1)

@@ -36,7 +36,6 @@ INPUTS = {
 MORE_INPUTS = {
     "a service": (SERVICE, ()),
     "a host": (HOST, ()),
-    "a host, with an empty service description": (b"firestorm\t\t2\tgone\n", ()),
     "lines and backslashes": (LINES, ()),
     "no line end": (SERVICE.rstrip(), ()),
     "CRLF": (b"h\ts\t0\tfine\r\n", ()),
@@ -122,7 +121,7 @@ def test_with_every_input(case):
 
 NAMES = st.text("hö.x1 _-", min_size=1, max_size=8)
 SERVICES = st.text("sß/: 2", max_size=8)
-STATES = st.sampled_from(["0", "1", "2", " 2", "1 "])
+STATES = st.sampled_from(["0", "1", "2", " 2", "1 ", "02", "+1", "2.0", "-0"])
 OUTPUTS = st.text("oö\\n\\|=% ;\t", max_size=20).map(lambda text: "o" + text)
 
 

@@ -11,49 +11,46 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers.nsca_daemon import wait_for
 from support import namespaces
-from support.configs import config_of
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, read_waiting
+from support.configs import NOBODY, config_of, wording_of
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.errors import ConfigError, ConnectError, SpoolError
-from tcpwrap_alert.forwarding.drain import drain
+from tcpwrap_alert.errors import ConfigError, ConnectError, NotDelivered, SpoolError
+from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.fold import make_parcels
 from tcpwrap_alert.spool import files
 from tcpwrap_alert.spool import spool as spool_module
 from tcpwrap_alert.spool.bounds import keep_within_bounds
-from tcpwrap_alert.spool.queue_file import MAX_QUEUE_FILE_BYTES
+from tcpwrap_alert.spool.passes import Pass
 from tcpwrap_alert.spool.spool import Spool
-from tcpwrap_alert.spool.tally import DENIALS, MAX_DIFFERENT, Tally, decode_tally
+from tcpwrap_alert.spool.state import State
+from tcpwrap_alert.system_log import tell
 
 DAY_S = 86400
+YEAR_1970, YEAR_2100 = 86_400 * 10**9, 4_102_444_800 * 10**9
 
 
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
+def bound(spool, max_entries=100_000, max_age_s=7 * DAY_S, state=None):
+    """Keep a spool within its bounds, by default those of the configuration."""
+    keep_within_bounds(spool, state or State(), max_entries, max_age_s)
 
 
 def deny(spool, *clients, age_s=100.0, **fields):
     """Let denials wait, the first of them for so long and each a second less than the one before."""
     for number, client in enumerate(clients):
-        entry = denial_entry(Denial("sshd", client, **fields))
-        entry.enqueued_at_ns = time.time_ns() - int((age_s - number) * 1e9)
-        spool.enqueue(entry)
+        spool.enqueue(Denial("sshd", client, **fields), time.time_ns() - int((age_s - number) * 1e9))
 
 
 def submit(spool, *services, age_s=100.0, return_code=0):
     for service in services:
-        entry = check_result_entry(CheckResult("firestorm", service, return_code, "output"))
-        entry.enqueued_at_ns = time.time_ns() - int(age_s * 1e9)
-        spool.enqueue(entry)
+        spool.enqueue(CheckResult("firestorm", service, return_code, "output"), time.time_ns() - int(age_s * 1e9))
 
 
 def outputs(spool, **values):
     """Return what a monitor would get now."""
-    faults = {}
-    parcels = make_parcels(read_waiting(spool, spool.scan(), faults), config_of(**values), time.time())
-    assert faults == {}
+    one_pass = Pass(spool, State())
+    parcels = make_parcels(one_pass.read(one_pass.scan()), wording_of(**values), time.time())
+    assert one_pass.faults == {}
     return [parcel.result.plugin_output for parcel in parcels]
 
 
@@ -70,14 +67,14 @@ def told(what):
 def test_what_is_within_the_bounds_stays_as_it_is(spool):
     deny(spool, "a", "b", "c")
     before = spool.scan()
-    keep_within_bounds(spool, config_of(max_entries=3, max_age_s=1000))
+    bound(spool, max_entries=3, max_age_s=1000)
     assert spool.scan() == before
 
 
 def test_oldest_beyond_max_entries_are_counted_in_one(spool):
     deny(spool, "a", "b", "a", "c", "d", "e")
     newest = spool.scan()[-2:]
-    keep_within_bounds(spool, config_of(max_entries=3))
+    bound(spool, max_entries=3)
     assert len(spool.scan()) == 3
     assert spool.scan()[1:] == newest
     tally, *rest = outputs(spool)
@@ -89,7 +86,7 @@ def test_oldest_beyond_max_entries_are_counted_in_one(spool):
 def test_what_is_older_than_max_age_is_counted_in_one(spool):
     deny(spool, *["a"] * 5, age_s=8 * DAY_S)
     deny(spool, "young")
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     tally, young = outputs(spool)
     assert re.fullmatch(
         r"Denied sshd-a \(5 times, \d{4}-\d\d-\d\d .* to .*\)\|denied=5 clients=1\nDenied sshd-a: 5", tally
@@ -97,7 +94,7 @@ def test_what_is_older_than_max_age_is_counted_in_one(spool):
     assert young == "Denied sshd-young"
 
 
-def test_p4_unreadable_file_hinders_no_note_or_bounds(spool, monkeypatch, write_config):
+def test_p4_unreadable_file_hinders_no_note_or_bounds(spool, monkeypatch):
     deny(spool, *["a"] * 30)
     bad = spool.scan()[-1]
     really_sync = files.fsync_path
@@ -108,18 +105,19 @@ def test_p4_unreadable_file_hinders_no_note_or_bounds(spool, monkeypatch, write_
         really_sync(path)
 
     monkeypatch.setattr(spool_module, "fsync_path", sync)
-    config_path = write_config(server="127.0.0.1:1", max_entries=10)
-    with pytest.raises(ConnectError):
-        drain(spool, str(config_path))
-    assert "connection refused" in spool.last_error().reason
+    with pytest.raises(NotDelivered) as caught:
+        attempt(spool, config_of(server=NOBODY, max_entries=10))
+    assert isinstance(caught.value.why, ConnectError)
+    assert "connection refused" in spool.read_state().reason
     assert len(spool.scan()) == 10
 
 
-def test_broken_configuration_counts_nothing_together(spool, write_config):
+def test_broken_configuration_counts_nothing_together(spool):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     before = spool.scan()
-    with pytest.raises(ConfigError):
-        drain(spool, str(write_config(server="127.0.0.1:1", max_age="365d", pasword="typo")))
+    with pytest.raises(NotDelivered) as caught:
+        attempt(spool, config_of(server=NOBODY, max_age="365d", pasword="typo"))
+    assert isinstance(caught.value.why, ConfigError)
     assert spool.scan() == before
 
 
@@ -127,14 +125,14 @@ def test_one_that_is_too_old_stays_as_it_is(spool):
     deny(spool, "a", age_s=8 * DAY_S)
     submit(spool, "Backup", age_s=8 * DAY_S)
     before = spool.scan()
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     assert spool.scan() == before
 
 
 def test_results_are_counted_by_service_and_state(spool):
     submit(spool, "Backup", "Disk", "Backup", "Backup", age_s=8 * DAY_S)
     deny(spool, "a", "b", age_s=9 * DAY_S)
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     denials, results = outputs(spool)
     assert counted([denials]) == 2
     first, *top = results.split("\n")
@@ -145,28 +143,28 @@ def test_results_are_counted_by_service_and_state(spool):
 def test_new_tally_takes_in_the_old_and_logs_once(spool):
     for number in range(5):
         deny(spool, "a", f"b{number}", age_s=8 * DAY_S)
-        keep_within_bounds(spool, config_of())
+        bound(spool)
     assert len(spool.scan()) == 1
     (text,) = outputs(spool)
     assert text.startswith("Denied sshd-6 clients (10 times, ")
     assert "denied=10 clients=6\nDenied sshd-a: 5\n" in text
-    wait_for(lambda: told(spool.path), "syslog was not told")
-    spool.enqueue(denial_entry(Denial("sshd", "last")))  # the log is in order: what came before this line is in it
+    tell(f"{spool.path}: the log is in order, so what was told before this line is in it")
+    wait_for(lambda: told(f"{spool.path}: the log is in order"), "syslog was not told")
     assert len(told(f"{spool.path}: too many entries wait, or for too long (max_entries, max_age)")) == 1
 
 
 def test_a_tally_alone_is_left_in_peace(spool):
     deny(spool, "a", "b", age_s=8 * DAY_S)
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     before = spool.scan()
-    keep_within_bounds(spool, config_of(max_entries=1))
+    bound(spool, max_entries=1)
     assert spool.scan() == before
 
 
 def test_a_tally_waits_since_the_first_that_it_counts(spool, spool_dir):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     first_ns = (spool_dir / "new" / spool.scan()[0]).stat().st_mtime_ns
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     (name,) = spool.scan()
     assert (spool_dir / "new" / name).stat().st_mtime_ns == first_ns
 
@@ -174,8 +172,8 @@ def test_a_tally_waits_since_the_first_that_it_counts(spool, spool_dir):
 def test_nothing_is_counted_while_somebody_sends(spool):
     deny(spool, "a", "b", age_s=8 * DAY_S)
     before = spool.scan()
-    with spool.lock(0):
-        keep_within_bounds(spool, config_of())
+    with spool.lock(0), pytest.raises(NotDelivered, match="another process has been sending for"):
+        attempt(spool, config_of(server=NOBODY, timeout=0.1))
     assert spool.scan() == before
 
 
@@ -188,7 +186,7 @@ def test_p3_tally_is_there_before_anything_is_removed(spool, monkeypatch):
 
     monkeypatch.setattr(spool, "remove", crash)
     with pytest.raises(KeyboardInterrupt):
-        keep_within_bounds(spool, config_of())
+        bound(spool)
     assert len(spool.scan()) == 4
     assert counted(outputs(spool)) == 6
 
@@ -197,12 +195,12 @@ def test_p3_without_a_tally_nothing_is_removed(spool, monkeypatch):
     deny(spool, "a", "b", "c", age_s=8 * DAY_S)
     before = spool.scan()
 
-    def fail(_):
+    def fail(*_):
         raise SpoolError("no room")
 
     monkeypatch.setattr(spool, "enqueue", fail)
     with pytest.raises(SpoolError, match="no room"):
-        keep_within_bounds(spool, config_of())
+        bound(spool)
     assert spool.scan() == before
 
 
@@ -210,42 +208,58 @@ def test_p4_a_bad_file_among_the_oldest_is_set_aside(spool, spool_dir):
     (spool_dir / "new" / "bad").write_bytes(b"tcpwrap-alert 1 denials\0\ntally=1\t2\0\nend\0\n")
     os.utime(spool_dir / "new" / "bad", (1, 1))
     deny(spool, "a", "b", age_s=8 * DAY_S)
-    keep_within_bounds(spool, config_of())
+    bound(spool)
     assert len(os.listdir(spool_dir / "corrupt")) == 1
     assert counted(outputs(spool)) == 2
 
 
-@pytest.mark.parametrize("filler", ["x", "\u8fd9"])
-@pytest.mark.parametrize(("different", "width", "kept"), [(5000, 10, 5000), (25_000, 10, 5000), (5000, 255, 200)])
-def test_tally_of_any_clients_fits_in_a_queue_file(different, width, kept, filler):
-    tally = Tally(DENIALS)
-    tally.add(("sshd", "often", "a", "u"), 7, 3, 4)
-    for number in range(different):
-        tally.add(("sshd", *(f"{number}{word}".ljust(width, filler) for word in "cau")), 1, 1, 2**62)
-    text = tally.encode()
-    assert len(text.encode()) < MAX_QUEUE_FILE_BYTES - 100
-    counts = dict(decode_tally(DENIALS, text))
-    assert sum(count for count, _, _ in counts.values()) == different + 7
-    assert kept <= len(counts) <= MAX_DIFFERENT
-    assert counts["sshd", "often", "a", "u"] == (7, 3, 4)
-    assert (("sshd", "others", "others", "others") in counts) == (different > kept)
+# Times that cannot be right
 
 
-WORDS = "\ta\tb\tc\td"
-ENORMOUS = "1" + "0" * 400
+@pytest.mark.parametrize("at_ns", [YEAR_1970, -YEAR_1970, YEAR_2100])
+def test_file_of_an_absurd_time_waits_as_any_other(spool, monkeypatch, at_ns):
+    """Its age counts from when this host first saw it, and a state that was written and read again knows that."""
+    state, now_s = State(), time.time()
+    for text in ("first", "second"):
+        spool.enqueue(CheckResult("firestorm", "Disk", 0, text), at_ns)
+    before = spool.scan()
+    for days in (0, 1, 6.9):
+        monkeypatch.setattr(time, "time", lambda days=days: now_s + days * DAY_S)
+        bound(spool, state=state)
+        spool.write_state(state)
+        state = spool.read_state()
+        assert spool.scan() == before
+    monkeypatch.setattr(time, "time", lambda: now_s + 7.1 * DAY_S)
+    bound(spool, state=state)
+    assert len(spool.scan()) == 1
+    assert counted(outputs(spool), "check_results") == 2
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "1\t2\t3", "1\t2\t3\ta", f"x\t2\t3{WORDS}", f"0\t2\t3{WORDS}", f"-1\t2\t3{WORDS}", f"1\t2\t3{WORDS}\n"),
-        *(f"{ENORMOUS}\t2\t3{WORDS}", f"1\t{ENORMOUS}\t3{WORDS}", f"1\t2\t-{ENORMOUS}{WORDS}", f"1\t2\t\u0663{WORDS}"),
-        *(f"1\t2\t3{WORDS}{'x' * 256}", f"1\t2\t3\x1b{WORDS}", "1\t2\t3\ta\tb\tc\td\x07", "1\t2\t3\ta\tb\tc\t\udcff"),
-    ],
-)
-def test_a_text_that_is_no_tally_is_none(text):
-    with pytest.raises(ValueError, match=r"."):
-        decode_tally(DENIALS, text)
+@pytest.mark.parametrize("at_ns", [YEAR_1970, YEAR_2100])
+def test_absurd_time_does_not_hide_what_is_too_old(spool, at_ns):
+    spool.enqueue(Denial("sshd", "absurd"), at_ns)
+    deny(spool, *["a"] * 5, age_s=8 * DAY_S)
+    deny(spool, "young")
+    bound(spool)
+    assert sorted(text.split(" (")[0] for text in outputs(spool, fold=0)) == [
+        *("Denied sshd-a", "Denied sshd-absurd", "Denied sshd-young"),
+    ]
+
+
+def test_clock_set_back_by_an_hour_counts_nothing(spool):
+    deny(spool, "a", "b", age_s=-3600)
+    before = spool.scan()
+    bound(spool)
+    assert spool.scan() == before
+
+
+def test_what_is_too_much_is_counted_whatever_its_time(spool):
+    for at_ns in (YEAR_1970, YEAR_2100):
+        for _ in range(3):
+            spool.enqueue(Denial("sshd", "a"), at_ns)
+    bound(spool, max_entries=3)
+    assert len(spool.scan()) == 3
+    assert counted(outputs(spool, fold=0)) == 6
 
 
 WAITING = st.lists(
@@ -263,7 +277,7 @@ def test_every_denial_and_check_result_is_counted_once(tmp_path_factory, rounds)
             (deny if is_denial else submit)(spool, f"n{number}", age_s=age_s)
             denials += is_denial
             results += not is_denial
-        keep_within_bounds(spool, config_of(max_entries=max_entries))
+        bound(spool, max_entries=max_entries)
         assert len(spool.scan()) <= max_entries + 1  # a tally of each kind
     texts = outputs(spool, fold=0)
     of_results = [text for text in texts if "check_results=" in text or text.startswith("output")]

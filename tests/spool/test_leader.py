@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -387,3 +389,18 @@ def test_without_spool_there_is_no_lock(tmp_path, name, reason):
     path = str(tmp_path / name)
     with pytest.raises(SpoolError, match=f"^{path}: cannot lock: {reason}$"), DirectoryLock(path, 0):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("take", ["leader", "lock"])
+def test_file_system_without_locks_is_told_with_path(path, spool_dir, monkeypatch, take, number):
+    def flock(_fd, _operation):
+        raise OSError(number, os.strerror(number))
+
+    before = len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(fcntl, "flock", flock)
+    where = f"{spool_dir}/new" if take == "leader" else str(spool_dir)
+    with pytest.raises(SpoolError, match=f"^{where}: cannot lock: {os.strerror(number)}$"):
+        Leader(path).take() if take == "leader" else DirectoryLock(str(spool_dir), 5).take()
+    assert not os.path.exists(path)
+    assert len(os.listdir("/proc/self/fd")) == before

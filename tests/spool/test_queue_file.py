@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcpwrap_alert.spool.queue_file import Entry, decode_entry, encode_entry
+from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.errors import QueueFileCorrupt
+from tcpwrap_alert.spool.queue_file import QueueFileUnfinished, decode_queue_file, encode_queue_file
 
 # As handle_tcp_wrapper's printf writes it.
 DENIAL = (
@@ -23,32 +25,36 @@ EMPTY = "empty: the disk was full, and the alert was sent directly or is in sysl
 arguments = st.binary().map(lambda data: os.fsdecode(data.replace(b"\0", b"\n")))
 
 
-def decode(data):
-    return decode_entry(data, "4711.0", 5)
+class Content:
+    """What a queue file can hold."""
+
+    def __init__(self, kind, fields):
+        self.kind = kind
+        self.fields = lambda: fields
 
 
 def is_cut(data):
     try:
-        decode(data)
-    except ValueError as error:
+        decode_queue_file(data)
+    except QueueFileUnfinished as error:
         return str(error) == (CUT if data else EMPTY)
+    except QueueFileCorrupt:
+        return False
     return False
 
 
 def test_bytes_of_a_denial_are_what_the_shell_writes():
-    assert encode_entry(Entry("denial", DENIAL_FIELDS)) == DENIAL
+    assert encode_queue_file(Denial("sshd", "203.0.113.7", "203.0.113.7")) == DENIAL
 
 
 def test_the_bytes_of_a_denial_are_read():
-    entry = decode(DENIAL)
-    assert (entry.kind, entry.fields, entry.name, entry.enqueued_at_ns) == ("denial", DENIAL_FIELDS, "4711.0", 5)
+    assert decode_queue_file(DENIAL) == ("denial", DENIAL_FIELDS)
 
 
 @given(fields=st.dictionaries(st.sampled_from(["client", "daemon", "plugin_output", "x"]), arguments))
 @settings(deadline=None)
 def test_any_arguments_come_out_as_they_went_in(fields):
-    entry = decode(encode_entry(Entry("check_result", fields)))
-    assert (entry.kind, entry.fields) == ("check_result", fields)
+    assert decode_queue_file(encode_queue_file(Content("check_result", fields))) == ("check_result", fields)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_any_arguments_come_out_as_they_went_in(fields):
 )
 def test_no_argument_forges_a_line(value):
     fields = {"client": value, "daemon": "sshd"}
-    assert decode(encode_entry(Entry("denial", fields))).fields == fields
+    assert decode_queue_file(encode_queue_file(Content("denial", fields))) == ("denial", fields)
 
 
 def test_a_file_cut_anywhere_is_known_as_cut():
@@ -81,12 +87,12 @@ def test_a_file_cut_anywhere_is_known_as_cut():
 @given(value=arguments, data=st.data())
 @settings(deadline=None)
 def test_file_cut_anywhere_is_known_as_cut(value, data):
-    whole = encode_entry(Entry("denial", {"client": value, "daemon": value}))
+    whole = encode_queue_file(Content("denial", {"client": value, "daemon": value}))
     assert is_cut(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
 
 @pytest.mark.parametrize("more", [b"x", b"\n", b"\0", b"end\0", b"client=1\0\n"])
-def test_file_with_more_after_its_end_mark_is_corrupt(more):
+def test_file_with_more_after_its_end_mark_is_cut(more):
     assert is_cut(DENIAL + more)
 
 
@@ -105,29 +111,30 @@ def test_file_with_more_after_its_end_mark_is_corrupt(more):
     ],
 )
 def test_file_that_is_not_ours_is_corrupt_and_why(data, message):
-    with pytest.raises(ValueError, match=message):
-        decode(data)
+    with pytest.raises(QueueFileCorrupt, match=message) as caught:
+        decode_queue_file(data)
+    assert isinstance(caught.value, QueueFileUnfinished) == message.startswith((f"^{EMPTY}", "^no end mark"))
 
 
 def test_the_longest_file_is_taken():
     rest = len(DENIAL.replace(b"sshd", b""))
     data = DENIAL.replace(b"sshd", b"s" * (MAX_BYTES - rest))
     assert len(data) == MAX_BYTES
-    assert decode(data).fields["client"] == "203.0.113.7"
+    assert decode_queue_file(data)[1]["client"] == "203.0.113.7"
 
 
 def test_a_longer_file_is_corrupt():
     rest = len(DENIAL.replace(b"sshd", b""))
-    with pytest.raises(ValueError, match=r"^longer than 1048576 bytes, not a queue file$"):
-        decode(DENIAL.replace(b"sshd", b"s" * (MAX_BYTES - rest + 1)))
+    with pytest.raises(QueueFileCorrupt, match=r"^longer than 1048576 bytes, not a queue file$"):
+        decode_queue_file(DENIAL.replace(b"sshd", b"s" * (MAX_BYTES - rest + 1)))
 
 
 @given(st.binary() | st.binary().map(lambda data: b"tcpwrap-alert 1 " + data + b"\0\nend\0\n"))
 @settings(deadline=None)
-def test_any_bytes_are_an_entry_or_a_valueerror(data):
+def test_any_bytes_are_fields_or_a_bad_file(data):
     try:
-        entry = decode(data)
-    except ValueError:
+        kind, fields = decode_queue_file(data)
+    except QueueFileCorrupt:
         return
-    assert isinstance(entry.kind, str)
-    assert all(isinstance(text, str) for pair in entry.fields.items() for text in pair)
+    assert isinstance(kind, str)
+    assert all(isinstance(text, str) for pair in fields.items() for text in pair)

@@ -1,117 +1,57 @@
-"""The spool, in real directories: what its promises P1-P4 and P10 say, for good files, bad files and a sick disk."""
+"""The spool, in real directories: what its promises P1-P3 say, for good files, bad files and a sick disk."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import socket
 import stat
-import subprocess
-import sys
 import time
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from tcpwrap_alert.spool.entries import check_result_entry, denial_entry, open_entry, read_waiting
+from support.queue_files import (
+    CUT,
+    CUT_MESSAGE,
+    DENIAL,
+    EMPTY_MESSAGE,
+    FIELDS,
+    SPECIAL_FILES,
+    names_in,
+)
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.errors import CheckResultError, QueueFileCorrupt, SpoolBusy, SpoolError
-from tcpwrap_alert.spool.queue_file import Entry
+from tcpwrap_alert.errors import QueueFileCorrupt, SpoolBusy, SpoolError
+from tcpwrap_alert.spool.queue_file import QueueFileUnfinished
 from tcpwrap_alert.spool.spool import Spool
 
-DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
-CUT = DENIAL[:-6]
-CUT_MESSAGE = "no end mark, the write was cut short"
-EMPTY_MESSAGE = "empty: the disk was full, and the alert was sent directly or is in syslog"
-FIELDS = {"client": "203.0.113.7", "daemon": "sshd"}
-
-# Around the minute that a file without its end mark is left to its writer, in either direction of the clock.
-YOUNG_S = (0, 55, -55)
-OLD_S = (65, -65, 86_400, 2e9)
+AGES_S = (0, 55, -55, 65, -65, 86_400, 2e9)
+CONTENT = Denial("sshd", "203.0.113.7")
 
 
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def put(spool_dir):
-    """Put a queue file into new/, last changed so many seconds ago, and return its path."""
-
-    def put_file(name, data=DENIAL, age_s=0):
-        path = spool_dir / "new" / name
-        path.write_bytes(data)
-        changed = time.time() - age_s
-        os.utime(path, (changed, changed))
-        return path
-
-    return put_file
-
-
-@pytest.fixture
-def synced(monkeypatch):
-    """Record the path of everything that is synced."""
-    paths = []
-    really_fsync = os.fsync
-
-    def fsync(fd):
-        really_fsync(fd)
-        paths.append(os.readlink(f"/proc/self/fd/{fd}"))
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    return paths
-
-
-@pytest.fixture
-def small_disk(isolated, spool_dir):
-    """Let new/ be a disk of four pages."""
-    new = str(spool_dir / "new")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755,size=16k", "tmpfs", new], check=True)
-    yield
-    subprocess.run(["umount", new], check=True)
-
-
-@pytest.fixture
-def read_only(isolated, spool_dir):
-    """Let new/, with one queue file, be a disk that cannot be written."""
-    new = str(spool_dir / "new")
-    (spool_dir / "new" / "1").write_bytes(DENIAL)
-    subprocess.run(["mount", "--bind", new, new], check=True)
-    subprocess.run(["mount", "-o", "remount,bind,ro", new], check=True)
-    yield
-    subprocess.run(["umount", new], check=True)
-
-
-def entry(**fields):
-    return Entry("denial", fields or FIELDS)
-
-
-def noted(spool):
-    last_error = spool.last_error()
-    return last_error.reason, last_error.at_s, last_error.first_batch
-
-
-def names_in(directory):
-    return sorted(path.name for path in directory.iterdir())
+def result_of(length):
+    """Return a check result whose queue file is longer than that."""
+    return CheckResult("firestorm", "Disk", 0, "x" * length)
 
 
 # Enqueue
 
 
 def test_what_is_enqueued_is_read_as_it_was(spool, spool_dir):
-    name = spool.enqueue(entry())
-    read = spool.maybe_read(name)
-    assert (read.kind, read.fields, read.name) == ("denial", FIELDS, name)
-    assert read.enqueued_at_ns == (spool_dir / "new" / name).stat().st_mtime_ns
-    assert abs(read.enqueued_at_ns / 1e9 - time.time()) < 30
+    name = spool.enqueue(CONTENT)
+    entry = spool.maybe_read(name)
+    assert (entry.content.kind, entry.content.fields(), entry.name) == ("denial", FIELDS, name)
+    status = (spool_dir / "new" / name).stat()
+    assert (entry.enqueued_at_ns, entry.size, entry.is_awaited) == (status.st_mtime_ns, status.st_size, False)
+    assert abs(entry.enqueued_at_s - time.time()) < 30
+
+
+@pytest.mark.parametrize("at_ns", [1, 10**18 + 1, -(10**18)])
+def test_entry_can_have_an_earlier_time(spool, at_ns):
+    assert spool.maybe_read(spool.enqueue(CONTENT, at_ns)).enqueued_at_ns == at_ns
 
 
 def test_p1_every_entry_has_a_name_of_its_own(spool, spool_dir):
-    names = {spool.enqueue(entry()) for _ in range(50)}
+    names = {spool.enqueue(CONTENT) for _ in range(50)}
     assert len(names) == 50
     assert names_in(spool_dir / "new") == sorted(names)
 
@@ -120,7 +60,7 @@ def test_p1_a_name_that_is_taken_is_never_written_to(spool, put, monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: 42)
     path = put(f"42.{os.getpid()}", b"somebody else's")
     with pytest.raises(SpoolError, match=f"^{path}: cannot write: File exists$"):
-        spool.enqueue(entry())
+        spool.enqueue(CONTENT)
     assert path.read_bytes() == b"somebody else's"
 
 
@@ -128,40 +68,53 @@ def test_p1_link_as_queue_file_is_not_followed(spool, spool_dir, tmp_path, monke
     monkeypatch.setattr(time, "time_ns", lambda: 42)
     (spool_dir / "new" / f"42.{os.getpid()}").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SpoolError, match="cannot write: File exists"):
-        spool.enqueue(entry())
+        spool.enqueue(CONTENT)
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_p2_enqueued_file_and_name_are_on_disk(spool, spool_dir, synced):
-    name = spool.enqueue(entry())
+    name = spool.enqueue(CONTENT)
     assert synced == [str(spool_dir / "new" / name), str(spool_dir / "new")]
 
 
 def test_p2_new_spool_is_on_disk_with_its_parents(tmp_path, synced):
-    Spool(str(tmp_path / "spool")).enqueue(entry())
+    Spool(str(tmp_path / "spool")).enqueue(CONTENT)
     assert {str(tmp_path), str(tmp_path / "spool"), str(tmp_path / "spool" / "new")} <= set(synced)
 
 
-def test_p2_enqueue_leaves_no_file_it_could_not_sync(spool, spool_dir, monkeypatch):
-    def fail(fd):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: Input/output error$"):
-        spool.enqueue(entry())
+@pytest.mark.parametrize("write", [Spool.enqueue, Spool.submit])
+def test_p2_enqueue_leaves_no_file_it_could_not_sync(spool, spool_dir, failing, write):
+    before = os.listdir("/proc/self/fd")
+    with (
+        failing("fsync"),
+        pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: Input/output error$"),
+    ):
+        write(spool, CONTENT)
     assert names_in(spool_dir / "new") == []
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_p2_enqueue_on_a_full_disk_leaves_no_file(spool, spool_dir, small_disk):
+    small_disk(spool_dir / "new")
+    for _ in range(2):
+        spool.enqueue(result_of(4095))  # two pages each
+    before = spool.scan()
     with pytest.raises(SpoolError, match=rf"^{spool_dir}/new/[0-9.]+: cannot write: No space left on device$"):
-        spool.enqueue(entry(client="x" * 100_000))
+        spool.enqueue(result_of(4095))
+    assert spool.scan() == before
+
+
+def test_entry_longer_than_a_queue_file_is_an_error(spool, spool_dir, monkeypatch):
+    monkeypatch.setattr(CONTENT.__class__, "fields", lambda _: {"client": "x" * 1024 * 1024})
+    with pytest.raises(SpoolError, match=f"^{spool_dir}/new: an entry of 10486.. bytes is longer than a queue file"):
+        spool.enqueue(CONTENT)
     assert names_in(spool_dir / "new") == []
 
 
 def test_enqueue_makes_a_missing_spool_for_the_owner(tmp_path):
     spool = Spool(str(tmp_path / "made"))
-    name = spool.enqueue(entry())
-    assert spool.maybe_read(name).fields == FIELDS
+    name = spool.enqueue(CONTENT)
+    assert spool.maybe_read(name).content.fields() == FIELDS
     modes = [stat.S_IMODE((tmp_path / path).stat().st_mode) for path in ("made", "made/new")]
     assert modes == [0o700, 0o700]
 
@@ -174,7 +127,7 @@ def test_impossible_spool_is_told_with_path_and_reason(tmp_path, path, reason):
     (tmp_path / "file").touch()
     where = tmp_path / path
     with pytest.raises(SpoolError, match=rf"^{where}/new/[0-9.]+: cannot write: {reason}") as caught:
-        Spool(str(where)).enqueue(entry())
+        Spool(str(where)).enqueue(CONTENT)
     assert not isinstance(caught.value, QueueFileCorrupt)
 
 
@@ -182,7 +135,7 @@ def test_impossible_spool_is_told_with_path_and_reason(tmp_path, path, reason):
 
 
 def test_scan_has_the_order_of_enqueueing(spool):
-    names = [spool.enqueue(entry()) for _ in range(100)]
+    names = [spool.enqueue(CONTENT) for _ in range(100)]
     assert spool.scan() == names
 
 
@@ -215,16 +168,16 @@ def test_a_missing_spool_is_an_empty_one(tmp_path):
     assert spool.is_empty()
     assert spool.is_idle()
     assert spool.maybe_read("4711.0") is None
-    assert not spool.is_waiting("4711.0")
-    assert spool.count_set_aside() == 0
-    assert noted(spool) == ("", 0.0, 0)
+    assert spool.corrupt.count() == 0
+    assert spool.corrupt.completed() == []
+    assert spool.read_state().encode() == ""
     spool.check_removable()
     spool.remove("4711.0")
-    spool.forget_last_error()
+    spool.write_state(spool.read_state())
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("ask", [Spool.scan, Spool.is_empty, Spool.is_idle])
+@pytest.mark.parametrize("ask", [Spool.scan, Spool.is_empty, Spool.is_idle, Spool.has_work])
 def test_spool_that_cannot_be_scanned_is_not_empty(tmp_path, ask):
     (tmp_path / "new").touch()
     with pytest.raises(SpoolError, match=f"^{tmp_path}/new: cannot scan: Not a directory$"):
@@ -236,46 +189,34 @@ def test_a_spool_where_something_waits_is_not_empty(spool, put):
     put("4711.0", b"")
     assert not spool.is_empty()
     assert not spool.is_idle()
-    assert spool.is_waiting("4711.0")
-
-
-def test_p2_file_that_cannot_be_looked_for_is_waiting(tmp_path):
-    """Else `submit` would call it delivered."""
-    (tmp_path / "file").touch()
-    assert Spool(str(tmp_path / "file")).is_waiting("4711.0")
+    assert spool.has_work()
 
 
 def test_a_spool_that_somebody_leads_is_not_idle(spool, spool_dir):
     (spool_dir / "leader").touch()
     assert spool.is_empty()
+    assert not spool.has_work()
     assert not spool.is_idle()
 
 
 # Read
 
 
-@pytest.mark.parametrize("age_s", [*YOUNG_S, *OLD_S])
+@pytest.mark.parametrize("age_s", AGES_S)
 def test_p1_a_whole_file_is_read_at_any_age(spool, put, age_s):
-    put("4711.0", age_s=age_s)
-    assert spool.maybe_read("4711.0").fields == FIELDS
+    path = put("4711.0", age_s=age_s)
+    entry = spool.maybe_read("4711.0")
+    assert (entry.content.fields(), entry.enqueued_at_ns) == (FIELDS, path.stat().st_mtime_ns)
 
 
-@pytest.mark.parametrize("age_s", YOUNG_S)
-@pytest.mark.parametrize("data", [b"", DENIAL[:1], CUT, DENIAL[:-1]])
-def test_p1_young_file_without_end_mark_is_left_alone(spool, put, data, age_s):
-    path = put("4711.0", data, age_s)
-    assert spool.maybe_read("4711.0") is None
-    assert path.read_bytes() == data
-
-
-@pytest.mark.parametrize("age_s", OLD_S)
+@pytest.mark.parametrize("age_s", AGES_S)
 @pytest.mark.parametrize(
     ("data", "message"),
     [(b"", EMPTY_MESSAGE), (DENIAL[:1], CUT_MESSAGE), (CUT, CUT_MESSAGE), (DENIAL[:-1], CUT_MESSAGE)],
 )
-def test_p1_old_file_without_end_mark_is_corrupt(spool, put, data, message, age_s):
+def test_p1_file_without_end_mark_is_unfinished(spool, put, data, message, age_s):
     path = put("4711.0", data, age_s)
-    with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}$"):
+    with pytest.raises(QueueFileUnfinished, match=rf"^new/4711\.0: {message}$"):
         spool.maybe_read("4711.0")
     assert path.read_bytes() == data
 
@@ -283,26 +224,31 @@ def test_p1_old_file_without_end_mark_is_corrupt(spool, put, data, message, age_
 def test_p1_a_file_cut_anywhere_is_never_read_as_whole(spool, put):
     for length in range(len(DENIAL)):
         put(str(length), DENIAL[:length])
-    assert [name for name in spool.scan() if spool.maybe_read(name) is not None] == []
+    for name in spool.scan():
+        with pytest.raises(QueueFileUnfinished):
+            spool.maybe_read(name)
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x7fELF" * 100, "no end mark"),
+        (b"\x7fELF\0\nend\0\n", "does not begin with"),
         (DENIAL.replace(b"alert 1", b"alert 2"), "does not begin with 'tcpwrap-alert 1 '"),
         (DENIAL.replace(b"client=", b"client "), "a line without '='"),
         (DENIAL.replace(b"sshd", b"s" * 1024 * 1024), "longer than 1048576 bytes"),
+        (DENIAL.replace(b"denial", b"denials"), "not a denials: "),
+        (DENIAL.replace(b"denial", b"de\x1b[31mnial"), r"unknown kind 'de\?\[31mnial'$"),
     ],
 )
 def test_file_of_another_format_is_corrupt_and_why(spool, put, data, message):
-    put("4711.0", data, age_s=65)
-    with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}"):
+    put("4711.0", data)
+    with pytest.raises(QueueFileCorrupt, match=rf"^new/4711\.0: {message}") as caught:
         spool.maybe_read("4711.0")
+    assert not isinstance(caught.value, QueueFileUnfinished)
 
 
 def test_file_name_is_told_without_control_characters(spool, spool_dir, put):
-    put("a\x1b[31mb", CUT, age_s=65)
+    put("a\x1b[31mb", CUT)
     with pytest.raises(QueueFileCorrupt, match=r"^new/a\?\[31mb: no end mark"):
         spool.maybe_read("a\x1b[31mb")
     (spool_dir / "new" / "\x1bc").symlink_to("nowhere")
@@ -310,38 +256,13 @@ def test_file_name_is_told_without_control_characters(spool, spool_dir, put):
         spool.maybe_read("\x1bc")
 
 
-def test_kind_is_told_without_control_characters(spool, put):
-    put("4711.\x1b", DENIAL.replace(b"denial", b"de\x1b[31mnial"))
-    with pytest.raises(CheckResultError, match=r"^new/4711\.\?: unknown kind 'de\?\[31mnial'$"):
-        open_entry(spool.maybe_read("4711.\x1b"))
-
-
-def make_link(path):
-    whole = path.parent.parent / "whole"
-    whole.write_bytes(DENIAL)
-    path.symlink_to(whole)
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(path.name)
-
-
-SPECIAL_FILES = {
-    "link": make_link,
-    "dangling link": lambda path: path.symlink_to("nowhere"),
-    "FIFO": os.mkfifo,
-    "directory": os.mkdir,
-    "socket": make_socket,
-}
-
-
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
 def test_what_is_no_regular_file_is_corrupt_at_once(spool, spool_dir, monkeypatch, make):
-    monkeypatch.chdir(spool_dir / "new")  # the path of a socket must be short
+    monkeypatch.chdir(spool_dir / "new")
     make(spool_dir / "new" / "4711.0")
-    with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: not a regular file$"):
+    with pytest.raises(QueueFileCorrupt, match=r"^new/4711\.0: not a regular file$") as caught:
         spool.maybe_read("4711.0")
+    assert not isinstance(caught.value, QueueFileUnfinished)
 
 
 def test_a_file_that_is_gone_is_none(spool):
@@ -355,30 +276,29 @@ def test_p4_read_error_is_no_fault_of_the_file(tmp_path):
     assert not isinstance(caught.value, QueueFileCorrupt)
 
 
-def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, monkeypatch):
-    def fail(*_):
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    put("4711.0", age_s=65)
-    monkeypatch.setattr(os, "read", fail)
-    with pytest.raises(SpoolError, match=r"cannot read: Input/output error$") as caught:
+def test_p4_a_disk_error_is_no_fault_of_the_file(spool, put, failing):
+    put("4711.0")
+    with failing("read"), pytest.raises(SpoolError, match=r"cannot read: Input/output error$") as caught:
         spool.maybe_read("4711.0")
     assert not isinstance(caught.value, QueueFileCorrupt)
 
 
-# Remove and set aside
+# Remove
 
 
-def test_p3_only_what_was_named_is_removed(spool, put, spool_dir):
+@pytest.mark.parametrize("remove", [Spool.remove, lambda spool, name: spool.accept(name, False)])
+def test_p3_only_what_was_named_is_removed(spool, put, spool_dir, remove):
     for name in ("1", "2", "3"):
         put(name)
-    spool.remove("2")
+    remove(spool, "2")
     assert names_in(spool_dir / "new") == ["1", "3"]
 
 
-def test_p3_what_somebody_else_removed_is_no_error(spool, put, spool_dir):
+@pytest.mark.parametrize("is_awaited", [False, True])
+def test_p3_what_somebody_else_removed_is_no_error(spool, put, spool_dir, is_awaited):
     put("2")
     spool.remove("1")
+    spool.accept("1", is_awaited)
     assert names_in(spool_dir / "new") == ["2"]
 
 
@@ -388,339 +308,143 @@ def test_p3_failed_removal_is_told_with_its_path(spool, spool_dir):
         spool.remove("1")
 
 
-def test_p3_read_only_disk_is_known_before_removal(spool, spool_dir, read_only):
+def test_p3_read_only_disk_is_known_before_removal(spool, spool_dir, put, read_only):
+    put("1")
+    read_only(spool_dir / "new")
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written, so nothing is sent from it"):
         spool.check_removable()
     with pytest.raises(SpoolError, match=f"^{spool_dir}/new/1: cannot remove: Read-only file system"):
         spool.remove("1")
 
 
-def test_p3_missing_permission_is_known_before_removal(spool, spool_dir, monkeypatch):
-    spool.check_removable()
-    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (spool.new, os.W_OK))
-    with pytest.raises(SpoolError, match=f"^{spool_dir}/new: cannot be written"):
-        spool.check_removable()
-    (spool_dir / "new").rmdir()
-    spool.check_removable()
+# Sync
 
 
-def test_p4_file_set_aside_is_unchanged_and_rest_stay(spool, spool_dir, put):
-    put("4711.0", CUT, age_s=65)
-    put("4712.0")
-    target = spool.set_aside("4711.0")
-    assert os.path.dirname(target) == str(spool_dir / "corrupt")
-    assert (spool_dir / "corrupt" / os.path.basename(target)).read_bytes() == CUT
-    assert names_in(spool_dir / "new") == ["4712.0"]
-    assert stat.S_IMODE((spool_dir / "corrupt").stat().st_mode) == 0o700
-
-
-def test_p4_second_file_of_a_name_does_not_replace_it(spool, put):
-    paths = []
-    for data in (b"first", b"second"):
-        put("4711.0", data)
-        paths.append(spool.set_aside("4711.0"))
-    assert [Path(path).read_bytes() for path in paths] == [b"first", b"second"]
-    assert spool.count_set_aside() == 2
-
-
-@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_p4_any_kind_of_file_can_be_set_aside(spool, spool_dir, monkeypatch, make):
-    monkeypatch.chdir(spool_dir / "new")
-    make(spool_dir / "new" / "4711.0")
-    assert os.path.lexists(spool.set_aside("4711.0"))
-    assert spool.scan() == []
-
-
-@pytest.mark.parametrize("name", ["x" * 255, "ä" * 127, "\udcff" * 255])
-def test_p4_file_of_the_longest_name_can_be_set_aside(spool, spool_dir, name):
-    for _ in range(2):
-        (spool_dir / "new" / name).touch()
-        assert os.path.basename(spool.set_aside(name)).startswith(name[:100])
-    assert spool.count_set_aside() == 2
-    assert spool.scan() == []
-
-
-def test_p4_link_set_aside_leaves_its_target_alone(spool, spool_dir):
-    make_link(spool_dir / "new" / "4711.0")
-    spool.set_aside("4711.0")
-    assert (spool_dir / "whole").read_bytes() == DENIAL
-
-
-def test_p4_file_that_cannot_be_set_aside_stays(spool, spool_dir, put):
-    put("4711.0", CUT)
-    (spool_dir / "corrupt").touch()
-    with pytest.raises(SpoolError, match=f"^{spool_dir}/new/4711.0: cannot set aside: Not a directory$"):
-        spool.set_aside("4711.0")
-    assert names_in(spool_dir / "new") == ["4711.0"]
-
-
-def test_unlistable_files_set_aside_count_as_none(spool, spool_dir):
-    (spool_dir / "corrupt").touch()
-    assert spool.count_set_aside() == 0
-
-
-def test_p4_a_file_that_is_gone_cannot_be_set_aside(spool):
-    with pytest.raises(SpoolError, match=r"cannot set aside: No such file or directory$"):
-        spool.set_aside("4711.0")
-
-
-# Defer
-
-
-def test_defer_leaves_every_file_and_notes_the_reason(spool, spool_dir, put):
-    put("4711.0")
-    put("4712.0", CUT)
-    assert spool.defer("nagios.example:5667: connection refused", 7) == 2
-    reason, at_s, first_batch = noted(spool)
-    assert (reason, first_batch) == ("nagios.example:5667: connection refused", 7)
-    assert abs(at_s - time.time()) < 30
-    assert (spool_dir / "last_error").read_text() == "nagios.example:5667: connection refused\n7\n"
-    assert names_in(spool_dir / "new") == ["4711.0", "4712.0"]
-
-
-@pytest.mark.parametrize(
-    ("reason", "read"), [("Größe 😀", "Größe 😀"), ("a\udcffb", "a?b"), ("", ""), ("x" * 100_000, "x" * 100_000)]
-)
-def test_any_reason_can_be_noted(spool, reason, read):
-    assert spool.defer(reason) == 0
-    assert spool.last_error().reason == read
-    assert spool.last_error().first_batch == 0
-
-
-@pytest.mark.parametrize(
-    ("note", "read"),
-    [
-        ("", ("", 0)),
-        ("reason", ("reason", 0)),
-        ("reason\n", ("reason", 0)),
-        ("reason\n12", ("reason", 12)),
-        ("reason\n-1\n", ("reason", 0)),
-        ("reason\nx\n", ("reason", 0)),
-        ("reason\n" + "9" * 5000, ("reason", 0)),
-    ],
-    ids=lambda value: repr(value)[:20],
-)
-def test_foreign_note_is_read_as_far_as_it_goes(spool, spool_dir, note, read):
-    (spool_dir / "last_error").write_text(note)
-    assert (spool.last_error().reason, spool.last_error().first_batch) == read
-
-
-def test_a_shorter_reason_replaces_a_longer_one(spool):
-    spool.defer("a long reason")
-    spool.defer("short")
-    assert spool.last_error().reason == "short"
-
-
-def test_a_success_forgets_the_reason(spool):
-    spool.defer("reason")
-    spool.forget_last_error()
-    assert noted(spool) == ("", 0.0, 0)
-    spool.forget_last_error()
-
-
-def test_p2_what_is_deferred_is_on_disk(spool, spool_dir, put, synced):
-    paths = [str(put("4711.0", age_s=1000)), str(put("4712.0"))]
-    spool.defer("reason")
+def test_p2_what_waits_is_synced_with_its_directory(spool, spool_dir, put, synced):
+    paths = [str(put("4711.0", age_s=1000)), str(put("4712.0", CUT))]
+    assert spool.sync(0.0) == 2
     assert synced == [*paths, str(spool_dir / "new")]
 
 
-def test_p2_file_deferred_before_is_not_synced_again(spool, spool_dir, put, synced):
+def test_p2_only_what_is_younger_is_synced(spool, spool_dir, put, synced):
     put("4711.0", age_s=1000)
-    spool.defer("reason")
-    synced.clear()
-    path = put("4712.0")
-    spool.defer("reason")
-    assert synced == [str(path), str(spool_dir / "new")]
-
-
-def test_p2_drop_during_a_sync_is_synced_next_time(spool, put, monkeypatch):
-    scanned_at, synced = time.time() - 100, []
-
-    def fsync(fd):
-        if not synced:
-            put("4712.0", age_s=-50)  # half-way between the scan of that run and its note, which is written now
-        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
-
-    put("4711.0", age_s=1000)
-    monkeypatch.setattr(time, "time", lambda: scanned_at)
-    monkeypatch.setattr(os, "fsync", fsync)
-    spool.defer("reason")
-    spool.defer("reason")
-    assert f"{spool.new}/4712.0" in synced
-
-
-def test_p2_after_the_clock_was_set_back_all_is_synced(spool, spool_dir, put, synced):
-    spool.defer("reason")
-    os.utime(spool_dir / "last_error", (time.time() + 3600, time.time() + 3600))
-    synced.clear()
-    path = put("4711.0")
-    spool.defer("reason")
+    path = put("4712.0", age_s=800)
+    assert spool.sync(time.time() - 900) == 2
     assert synced == [str(path), str(spool_dir / "new")]
 
 
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_p4_what_is_no_file_lets_the_rest_be_deferred(spool, spool_dir, put, synced, monkeypatch, make):
+def test_p4_what_is_no_file_lets_the_rest_be_synced(spool, spool_dir, put, synced, monkeypatch, make):
     monkeypatch.chdir(spool_dir / "new")
     make(spool_dir / "new" / "4711.0")
     path = put("4712.0", age_s=-1)
-    spool.defer("reason")
-    assert str(path) in synced
-    assert spool.last_error().reason == "reason"
+    assert spool.sync(0.0) == 2
+    assert synced == [str(path), str(spool_dir / "new")]
 
 
-def test_unwritable_note_does_not_hide_the_reason(spool, spool_dir):
-    (spool_dir / "last_error").mkdir()
-    spool.defer("reason")
-    assert spool.last_error().reason == ""
+def test_p4_unsyncable_file_keeps_no_other_from_it(spool, spool_dir, put, monkeypatch):
+    bad, good = put("4711.0", age_s=2), put("4712.0", age_s=1)
+    synced = []
+
+    def fsync(fd):
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if path == str(bad):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        synced.append(path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(SpoolError, match=f"^{bad}: cannot sync: Input/output error$"):
+        spool.sync(0.0)
+    assert synced == [str(good), str(spool_dir / "new")]
 
 
-def test_a_fifo_in_the_place_of_the_note_holds_nobody(spool, spool_dir, put):
-    put("4711.0")
-    os.mkfifo(spool_dir / "last_error")
-    assert spool.defer("reason") == 1
-    assert spool.last_error().reason == ""
-    spool.forget_last_error()
-    assert not (spool_dir / "last_error").exists()
+# Boxes
 
 
-@pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)
-def test_what_is_no_file_is_no_note(spool, spool_dir, monkeypatch, make):
-    monkeypatch.chdir(spool_dir)
-    make(spool_dir / "last_error")
-    assert (spool.last_error().reason, spool.last_error().first_batch) == ("", 0)
+def entries_in(spool):
+    return [spool.maybe_read(name) for name in spool.scan()]
 
 
-@pytest.mark.parametrize("is_there_before", [True, False])
-def test_link_in_the_place_of_the_note_is_not_followed(spool, spool_dir, tmp_path, monkeypatch, is_there_before):
-    (tmp_path / "precious").write_text("precious")
-    link = spool_dir / "last_error"
-    if is_there_before:
-        link.symlink_to(tmp_path / "precious")
-    monkeypatch.setattr(os, "fsync", lambda fd: link.symlink_to(tmp_path / "precious"))
-    with contextlib.suppress(SpoolError):
-        spool.defer("reason")
-    assert (tmp_path / "precious").read_text() == "precious"
+def facts(entries):
+    return [(entry.name, entry.enqueued_at_ns, entry.content.fields()) for entry in entries]
 
 
-# Lock and owner
+def test_copies_have_name_time_and_content(spool):
+    for number in range(3):
+        spool.enqueue(result_of(number), 10**18 + number)
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    assert facts(entries_in(box)) == facts(entries_in(spool))
+    assert len(facts(entries_in(box))) == 3
+    assert [one.name for one in spool.boxes()] == ["backup"]
+
+
+def test_copies_are_awaited_by_nobody(spool):
+    spool.submit(CONTENT).close()
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    assert [entry.is_awaited for entry in entries_in(spool) + entries_in(box)] == [True, False]
+
+
+def test_p3_copies_are_on_disk_before_their_names(spool, synced, monkeypatch):
+    spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    spool.make_boxes()
+    really_rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: (synced.append("renamed"), really_rename(*paths)))
+    synced.clear()
+    box.enqueue_copies(entries_in(spool))
+    assert synced[-3:] == [f"{box.path}/copy", "renamed", box.new]
+
+
+@pytest.mark.parametrize("data", [b"", CUT, DENIAL])
+def test_copy_that_a_crash_has_left_is_replaced(spool, data):
+    name = spool.enqueue(CONTENT, 7)
+    box = spool.box("backup")
+    os.makedirs(box.new)
+    for path in (f"{box.new}/{name}", f"{box.path}/copy"):
+        with open(path, "wb") as file:
+            file.write(data)
+    box.enqueue_copies(entries_in(spool))
+    assert facts(entries_in(box)) == facts(entries_in(spool))
+    assert os.listdir(box.path) == ["new"]
+
+
+@pytest.mark.parametrize("part", ["copy", "new"])
+def test_p10_copy_is_not_written_through_a_link(spool, tmp_path, part):
+    spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    os.makedirs(box.path)
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink(tmp_path / "elsewhere", f"{box.path}/{part}")
+    with pytest.raises(SpoolError):
+        box.enqueue_copies(entries_in(spool))
+    assert names_in(tmp_path / "elsewhere") == []
+
+
+def test_spool_has_work_while_a_box_has(spool):
+    name = spool.enqueue(CONTENT)
+    box = spool.box("backup")
+    spool.make_boxes()
+    box.enqueue_copies(entries_in(spool))
+    spool.remove(name)
+    assert (spool.is_empty(), spool.has_work()) == (True, True)
+    box.remove(name)
+    assert (spool.has_work(), spool.boxes()[0].path) == (False, box.path)
+
+
+def test_what_is_no_directory_has_no_boxes(spool, spool_dir):
+    assert spool.boxes() == []
+    (spool_dir / "for").touch()
+    assert spool.boxes() == []
+    assert not spool.has_work()
+
+
+# Lock
 
 
 def test_p5_only_one_sends(spool):
     with spool.lock(0), pytest.raises(SpoolBusy, match=f"^{spool.path}: another process"), spool.lock(0):
         pass
-
-
-DROP_ROOT = """
-import os
-from tcpwrap_alert.spool.queue_file import Entry
-from tcpwrap_alert.spool.spool import Spool
-spool = Spool(".")
-spool.drop_root()
-print(*os.getresuid(), *os.getresgid(), *os.getgroups())
-spool.enqueue(Entry("denial", {}))
-"""
-
-
-def test_p10_root_becomes_the_spools_owner_for_good(isolated, spool_dir, run):
-    for path in (spool_dir, spool_dir / "new"):
-        os.chown(path, 65534, 65533)
-    done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir, extra_groups=[0, 4])
-    assert (done.stdout, done.stderr) == ("65534 65534 65534 65533 65533 65533\n", "")
-    assert [path.stat().st_uid for path in (spool_dir / "new").iterdir()] == [65534]
-
-
-def test_p10_root_stays_root_in_a_spool_of_its_own(isolated, spool_dir, run):
-    done = run(sys.executable, "-c", DROP_ROOT, cwd=spool_dir)
-    assert (done.stdout.split()[:6], done.stderr) == (["0"] * 6, "")
-
-
-@pytest.mark.parametrize("part", ["", "new", "corrupt"])
-@pytest.mark.parametrize("mode", [0o702, 0o1777])
-def test_p10_world_writable_spool_is_not_used(spool, spool_dir, part, mode):
-    spool.enqueue(entry())
-    (spool_dir / "corrupt").mkdir()
-    path = (spool_dir / part).resolve()
-    path.chmod(mode)
-    for use in (spool.scan, lambda: spool.enqueue(entry()), lambda: spool.defer("reason")):
-        with pytest.raises(SpoolError) as caught:
-            use()
-        assert str(caught.value) == f"{path}: everybody may write to it, so it is not used; run chmod o-w {path}"
-    path.chmod(0o700)
-    assert len(spool.scan()) == 1
-
-
-@pytest.mark.parametrize("part", ["new", "corrupt"])
-def test_p10_link_as_directory_is_not_followed(spool, spool_dir, tmp_path, part):
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "file").write_bytes(DENIAL)
-    if part == "new":
-        (spool_dir / "new").rmdir()
-    (spool_dir / part).symlink_to(tmp_path / "elsewhere")
-    for use in (spool.scan, lambda: spool.enqueue(entry())):
-        with pytest.raises(SpoolError, match=f"^{spool_dir}/{part}: a link, which is not followed; make it a dir"):
-            use()
-    assert names_in(tmp_path / "elsewhere") == ["file"]
-
-
-@pytest.fixture
-def become(monkeypatch):
-    """Let us be root in a spool of user 1000, where one of the calls that change users fails; return the calls."""
-
-    def set_up(failing, error):
-        calls = []
-
-        def call(name, value):
-            calls.append((name, value))
-            if name == failing:
-                raise OSError(error, os.strerror(error))
-
-        monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(os, "stat", lambda path: SimpleNamespace(st_uid=1000, st_gid=1001))
-        monkeypatch.setattr(os, "setgroups", lambda groups: call("setgroups", groups))
-        monkeypatch.setattr(os, "setgid", lambda gid: call("setgid", gid))
-        monkeypatch.setattr(os, "setuid", lambda uid: call("setuid", uid))
-        return calls
-
-    yield set_up
-    monkeypatch.undo()
-
-
-STEPS = [("setgroups", []), ("setgid", 1001), ("setuid", 1000)]
-
-
-@pytest.mark.parametrize("failing", [0, 1, 2])
-def test_p10_root_that_may_not_change_stays_root(spool, become, failing):
-    calls = become(STEPS[failing][0], errno.EPERM)
-    spool.drop_root()
-    assert calls == STEPS[: failing + 1]
-
-
-@pytest.mark.parametrize("failing", [0, 1, 2])
-def test_p10_other_failure_to_become_the_owner_is_told(spool, become, failing):
-    become(STEPS[failing][0], errno.EAGAIN)
-    with pytest.raises(SpoolError, match=f"^{spool.path}: cannot become the owner of: Resource temporarily"):
-        spool.drop_root()
-
-
-def test_p10_a_missing_spool_has_no_owner_to_become(tmp_path):
-    Spool(str(tmp_path / "none")).drop_root()
-    assert not (tmp_path / "none").exists()
-
-
-@pytest.mark.parametrize("uid", [0, 4711, 4712])
-def test_p10_who_is_not_the_owner_reports_denials_only(spool, spool_dir, isolated, uid):
-    """What else lies there of somebody else is not sent, and stays."""
-    os.chown(spool_dir, 4711, 4711)
-    denial = spool.enqueue(denial_entry(Denial("sshd", "203.0.113.7")))
-    result = spool.enqueue(check_result_entry(CheckResult("firestorm", "Backup", 0, "OK")))
-    for name in (denial, result):
-        os.chown(spool_dir / "new" / name, uid, uid)
-    faults = {}
-    names = [entry.name for entry, _ in read_waiting(spool, spool.scan(), faults)]
-    if uid == 4712:
-        assert (names, list(faults)) == ([denial], [result])
-        what = "is no denial, and of user 4712, who does not own the spool, so it is not sent; chown or remove it"
-        assert str(faults[result]) == f"new/{result}: {what}"
-    else:
-        assert (sorted(names), faults) == (sorted([denial, result]), {})
-    assert (spool_dir / "new" / result).exists()

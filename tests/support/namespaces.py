@@ -108,11 +108,11 @@ def _let_others_reach(path: Path) -> None:
     """Some tests run scripts as other users, and our Python may be in a home directory that they may not enter."""
     for directory in reversed(path.parents):
         if not directory.stat().st_mode & stat.S_IXOTH:
-            _replace(str(directory), os.listdir(directory))
+            replace(str(directory), os.listdir(directory))
 
 
 def _private_dev() -> socket.socket:
-    _replace("/dev", DEVICES)
+    replace("/dev", DEVICES)
     os.symlink("pts/ptmx", "/dev/ptmx")
     log_socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log_socket.bind("/dev/log")
@@ -120,7 +120,7 @@ def _private_dev() -> socket.socket:
     return log_socket
 
 
-def _replace(path: str, names: Iterable[str]) -> None:
+def replace(path: str, names: Iterable[str]) -> None:
     """Put a directory with mode 755, which has these entries of the one that was there, in its place."""
     directory = tempfile.mkdtemp()
     run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", directory)
