@@ -7,7 +7,6 @@ import re
 import time
 
 import pytest
-from tcpwrap_alert.spool.entries import denial_entry
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
