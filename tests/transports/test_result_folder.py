@@ -21,9 +21,8 @@ FOLDER = f"{ROOT}/spool/checkresults/"
 def nagios(peer, isolated):
     nagios = Nagios(peer("nagios4"))
     with open(nagios.config, "a") as config:
-        config.write("max_check_result_file_age=0\n")
+        config.write("max_check_result_file_age=604800\n")
     nagios.start()
-    wait_for(lambda: nagios.service()["has_been_checked"] == "1", "the example's first check does not come")
     yield nagios
     nagios.stop()
 
