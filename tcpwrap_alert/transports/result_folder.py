@@ -1,11 +1,11 @@
 """Delivery to the check result folder of a Nagios or Naemon here: `server=/var/lib/nagios4/spool/checkresults/`.
 
-The folder (`check_result_path`) cannot be overrun as the command file can, and needs no reader: results wait there while
-the monitor is down. Set `max_check_result_file_age=604800` in nagios.cfg: by default Nagios deletes what has waited for
-an hour. Never set it to 0: Nagios 4.4.6 then deletes each file that it has not read in the second of its writing. A file
-holds many results, which are taken in their order; each has the time of the event. Files may be read in any order. A file
-is complete when an empty one beside it, with .ok behind its name, is there (nagioscore 4.4, base/utils.c,
-process_check_result_queue).
+The folder (`check_result_path`) cannot be overrun as the command file can, and needs no reader: results wait there
+while the monitor is down. Set `max_check_result_file_age=604800` in nagios.cfg: by default Nagios deletes what has
+waited for an hour. Never set it to 0: Nagios 4.4.6 then deletes each file that it has not read in the second of its
+writing. A file holds many results, which are taken in their order; each has the time of the event. Files may be read in
+any order. A file is complete when an empty one beside it, with .ok behind its name, is there (nagioscore 4.4,
+base/utils.c, process_check_result_queue).
 
 "Accepted" means that the files are on disk: Nagios has no word for a host or service that it does not know.
 """
