@@ -36,6 +36,7 @@ PORTS = {
     ALERTMANAGER: 9093,
     ALERTMANAGER_IN_CLEAR: 9093,
 }
+KNOWN = ", ".join(f"{scheme}:" for scheme in (*PORTS, EXEC))
 IN_CLEAR = (NRDP_IN_CLEAR, ALERTMANAGER_IN_CLEAR)
 WITH_PATH = (NRDP, NRDP_IN_CLEAR, ALERTMANAGER, ALERTMANAGER_IN_CLEAR)
 
@@ -78,7 +79,7 @@ def parse_server(value: str) -> Address:
     if not separator:
         scheme, rest = NSCA, value
     elif scheme not in PORTS:
-        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: {', '.join(f'{s}:' for s in PORTS)}")
+        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: {KNOWN}")
     authority, slash, path = rest.partition("/") if separator else (rest, "", "")
     if path and scheme not in WITH_PATH:
         raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")

@@ -75,7 +75,7 @@ def test_thousand_results_arrive_in_their_order(server):
     assert [words.split(";")[-1] for _, words in received(server, 1000)] == texts
 
 
-def test_longest_output_is_cut_to_what_the_server_takes(server):
+def test_output_is_cut_to_what_the_server_takes(server):
     """What is longer than a pipe takes in one piece, the server hands to Nagios in a file."""
     assert send(server, parcel("\\" * 4095)) == [""]
     wait_for(lambda: "PROCESS_FILE;" in server.text(), server.text())
@@ -99,7 +99,7 @@ def test_nobody_listens(way, isolated):
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
-def test_rogue_server_with_a_certificate_is_not_believed(peer, isolated, tmp_path, way, version):
+def test_rogue_server_with_certificate_is_not_believed(peer, isolated, tmp_path, way, version):
     """It ignores the key; in TLS 1.3 a client that verifies nothing would talk to it."""
     crt, key = Authority(tmp_path / "pki").leaf("rogue", "localhost")
     port = free_port()
