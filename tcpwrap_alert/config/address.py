@@ -75,19 +75,22 @@ def parse_server(value: str) -> Address:
         return Address(RESULT_FOLDER if value.endswith("/") else COMMAND_FILE, path=value)
     if value.startswith("exec:"):
         return _parse_program(value)
+    told = _without_secret(value)
     scheme, separator, rest = value.partition("://")
     if not separator:
         scheme, rest = NSCA, value
     elif scheme not in PORTS:
-        raise ValueError(f"server '{value}': no transport for '{scheme}:'; known: {KNOWN}")
+        raise ValueError(f"server '{told}': no transport for '{scheme}:'; known: {KNOWN}")
     authority, slash, path = rest.partition("/") if separator else (rest, "", "")
-    if path and scheme not in WITH_PATH:
-        raise ValueError(f"server '{value}' is not a name, an address, name:port or [address]:port")
+    if path and (scheme not in WITH_PATH or not path.isprintable() or " " in path):
+        raise ValueError(f"server '{told}' is not a name, an address, name:port or [address]:port")
     user, at, address = authority.rpartition("@")
     if at and (scheme == NSCA or not user or ":" in user):
-        raise ValueError(f"server '{_without_secret(value)}': {_why_no_user(scheme, user)}")
-    host, port = _split_port(address, value)
-    _check_host(host, value)
+        raise ValueError(f"server '{told}': {_why_no_user(scheme, user)}")
+    if scheme == NSCA_NG and not user:
+        raise ValueError(f"server '{told}': nsca-ng: needs an identity, like nsca-ng://firestorm@nagios.example")
+    host, port = _split_port(address, told)
+    _check_host(host, told)
     return Address(scheme, host, parse_port(port) if port else None, slash + path, user)
 
 
@@ -121,9 +124,9 @@ def _why_no_user(scheme: str, user: str) -> str:
 
 def _without_secret(value: str) -> str:
     """Return a server's text without what may be a password in it."""
-    scheme, separator, rest = value.rpartition("://")
-    user, _, address = rest.rpartition("@")
-    return f"{scheme}{separator}{user.partition(':')[0]}@{address}"
+    before, at, address = value.rpartition("@")
+    scheme, separator, user = before.partition("://") if "://" in before else ("", "", before)
+    return f"{scheme}{separator}{user.partition(':')[0]}{at}{address}"
 
 
 def _split_port(address: str, value: str) -> tuple[str, str]:

@@ -154,17 +154,17 @@ def hint_for(key: str) -> str:
     return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
 
 
-def _file(key: str) -> Callable[[str], str]:
-    """Return a reader of the path of a PEM file that is there."""
+def _file(key: str, label: str) -> Callable[[str], str]:
+    """Return a reader of the path of a PEM file that is there and holds something with this label."""
 
     def read(value: str) -> str:
         try:
             with open(value, "rb") as file:
-                is_pem = b"-----BEGIN " in file.read(MAX_PEM_BYTES)
+                is_pem = f"{label}-----".encode() in file.read(MAX_PEM_BYTES)
         except (OSError, ValueError) as error:
             raise ValueError(f"{key} '{value}' cannot be read: {getattr(error, 'strerror', error)}") from None
         if not (value.startswith("/") and is_pem):
-            what = "is not a file in PEM format" if value.startswith("/") else "is not an absolute path"
+            what = f"holds no {label.lower()} in PEM format" if value.startswith("/") else "is not an absolute path"
             raise ValueError(f"{key} '{value}' {what}")
         return value
 
@@ -210,9 +210,9 @@ KEYS: dict[str, Callable[[str], object]] = {
     "password_file": read_secret("password_file"),
     "token": _token,
     "token_file": read_secret("token_file"),
-    "ca_file": _file("ca_file"),
-    "cert_file": _file("cert_file"),
-    "key_file": _file("key_file"),
+    "ca_file": _file("ca_file", "CERTIFICATE"),
+    "cert_file": _file("cert_file", "CERTIFICATE"),
+    "key_file": _file("key_file", "PRIVATE KEY"),
     "tls_name": _tls_names,
     "allow_cleartext": _switch("allow_cleartext"),
     "proxy": parse_proxy,
