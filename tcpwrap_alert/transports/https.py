@@ -20,9 +20,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..config.values import Endpoint
 
-MAX_ANSWER_BYTES = 4 << 20
+MAX_ANSWER_BYTES = 65_536
 MAX_HEADERS_BYTES = 65_536
 READ_BYTES = 65_536
+MAX_TEXT_CHARACTERS = 300  # of what a server says, in a message
+# What a parser of an answer may raise when a server means harm.
+NOT_AS_EXPECTED = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class Answer:
@@ -117,6 +120,8 @@ class HttpConnection:
             if stream.has_received:
                 raise OutcomeUnknown("broke the connection in mid-answer", self._endpoint) from error
             raise _ClosedWhileIdle("closed") from error
+        except http.client.IncompleteRead as error:
+            raise OutcomeUnknown("broke the connection in mid-answer", self._endpoint) from error
         except http.client.HTTPException as error:
             raise ProtocolError(f"answered, but not in HTTP ({type(error).__name__})", self._endpoint) from error
         except OSError as error:
@@ -125,7 +130,8 @@ class HttpConnection:
             raise ProtocolError(f"answered with more than {MAX_ANSWER_BYTES} bytes", self._endpoint)
         if response.will_close:
             self.close()
-        return Answer(response.status, body, response.getheader("Location") or "")
+        location = (response.getheader("Location") or "")[:MAX_TEXT_CHARACTERS]
+        return Answer(response.status, body, location)
 
 
 class _ClosedWhileIdle(DeliveryError):
@@ -140,7 +146,6 @@ class _DeadlineStream:
         self._sock = sock
         self._deadline = deadline
         self._buffer = b""
-        self._head_bytes = 0
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""
@@ -158,6 +163,8 @@ class _DeadlineStream:
         limit = MAX_HEADERS_BYTES if limit < 0 else limit
         while b"\n" not in self._buffer and len(self._buffer) < limit:
             if not self._fill():
+                if not self._buffer:
+                    raise ConnectionResetError  # a line is missing: the answer is not whole
                 break
         end = self._buffer.find(b"\n") + 1 or len(self._buffer)
         line, self._buffer = self._buffer[: min(end, limit)], self._buffer[min(end, limit) :]
@@ -204,7 +211,10 @@ def _read_body(response: http.client.HTTPResponse) -> bytes:
             break
         parts.append(part)
         size += len(part)
-    return b"".join(parts)
+    body = b"".join(parts)
+    if response.length and size <= MAX_ANSWER_BYTES:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 def basic_auth(endpoint: Endpoint) -> dict[str, str]:

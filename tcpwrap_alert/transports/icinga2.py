@@ -21,7 +21,7 @@ import json
 
 from ..errors import DeliveryError, OutcomeUnknown, ProtocolError, RejectedError
 from . import Outcome
-from .https import Answer, HttpConnection, basic_auth
+from .https import MAX_TEXT_CHARACTERS, NOT_AS_EXPECTED, Answer, HttpConnection, basic_auth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,10 +95,10 @@ def _first_result(answer: Answer, target: Endpoint) -> tuple[int, str]:
         document = json.loads(answer.body)
         results = document.get("results", [])
         if results:
-            return int(results[0]["code"]), str(results[0]["status"])
+            return int(results[0]["code"]), str(results[0]["status"])[:MAX_TEXT_CHARACTERS]
         if "error" in document:
-            return int(document["error"]), str(document.get("status", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            return int(document["error"]), str(document.get("status", ""))[:MAX_TEXT_CHARACTERS]
+    except NOT_AS_EXPECTED as error:
         what = f"answered with status {answer.status} and no JSON of Icinga's"
         raise ProtocolError(what, target) from error
     return 404, "No objects found."  # a filter that matches nothing: 500 with an empty list

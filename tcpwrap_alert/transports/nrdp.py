@@ -18,7 +18,7 @@ import urllib.parse
 
 from ..errors import DeliveryError, ProtocolError, RejectedError
 from . import Outcome
-from .https import Answer, HttpConnection, basic_auth
+from .https import MAX_TEXT_CHARACTERS, NOT_AS_EXPECTED, Answer, HttpConnection, basic_auth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,13 +114,13 @@ def _parse(body: bytes, target: Endpoint) -> tuple[int, str, int]:
     try:
         result = json.loads(text)["result"]
         taken = str(result.get("meta", {}).get("output", "")).split(" ")[0]
-        return int(result["status"]), str(result["message"]), int(taken) if taken.isdigit() else 0
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return int(result["status"]), str(result["message"])[:MAX_TEXT_CHARACTERS], int(taken) if taken.isdigit() else 0
+    except NOT_AS_EXPECTED:
         pass
-    status, message = _between(text, "status"), _between(text, "message")
+    status, message = _between(text, "status"), _between(text, "message")[:MAX_TEXT_CHARACTERS]
     if not message:
         raise ProtocolError("answered, but not as NRDP does; is the path of the URL right?", target)
-    return int(status) if status.lstrip("-").isdigit() else -1, message, 0
+    return 0 if status == "0" else -1, message, 0
 
 
 def _between(text: str, tag: str) -> str:
