@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,14 @@ class Alertmanager:
     def start(self) -> None:
         """Start it, and return when it listens."""
         self._program.start()
+
+    def pause(self) -> None:
+        """Stop it as SIGSTOP does."""
+        self._program.pause()
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._program.pause(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it."""

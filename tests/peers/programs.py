@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -32,6 +33,11 @@ class Program:
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._cwd)
         wait_for(lambda: is_listening("127.0.0.1", self.port), f"{self.argv[0]}: {self.log.read_text()[-500:]}")
+
+    def pause(self, signal_number: int = signal.SIGSTOP) -> None:
+        """Stop it as SIGSTOP does: it listens, and answers nothing; SIGCONT lets it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal_number)
 
     def stop(self) -> None:
         """End it at once, as kill -9 does."""
