@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 WORDING = ("host_name", "service_description", "return_code", "output", "fold")
-SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines")
+SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict", "receiver")
 
 
 def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
@@ -38,6 +38,8 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
     scheme = nodes[0].scheme
     if scheme in IN_CLEAR and not values.get("allow_cleartext"):
         raise ConfigError(path, None, f"{scheme}: would send secrets in clear; use https, or set allow_cleartext=true")
+    if scheme == NSCA and values.get("proxy", NO) != NO:
+        raise ConfigError(path, None, "proxy: NSCA goes through none; write proxy=no for this monitor, or use nsca-ng:")
     try:
         make_target: Callable[[dict[str, Any], Address, int], Any] = TARGETS.get(scheme, _endpoint)
         targets = [make_target(values, node, number) for number, node in enumerate(nodes)]

@@ -10,6 +10,7 @@ from ..arguments import parse_return_code
 from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
+from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
 from .proxies import parse_no_proxy, parse_proxy
 from .secrets import read_secret
@@ -46,6 +47,15 @@ def _method(value: str) -> int:
     method = _integer("encryption_method", value)
     check_method(method)
     return method
+
+
+def _one_of(key: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{key} '{value}' is not one of {', '.join(words)}")
+        return value
+
+    return read
 
 
 def _timeout(value: str) -> float:
@@ -196,6 +206,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
     "escape_newlines": _switch("escape_newlines"),
+    "verdict": _one_of("verdict", VERDICTS),
+    "receiver": _one_of("receiver", RECEIVERS),
     "server": parse_servers,
     "port": parse_port,
     "timeout": _timeout,

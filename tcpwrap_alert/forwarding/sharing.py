@@ -12,10 +12,9 @@ import time
 from ..config.read import read_config
 from ..errors import NotDelivered, SpoolError, TcpwrapAlertError
 from ..system_log import tell
-from .attempt import together
+from .attempt import PAUSES_S, together
 from .boxes import Box, boxes_of, hand_over
 from .drain import Drained, drain
-from .pauses import PAUSES_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ class _Worker:
         return self._thread is None or not self._thread.is_alive()
 
     def go_on(self, handed: int) -> None:
-        """Start delivering, at the beginning and whenever there is more, unless that goes on already."""
-        if self.is_done and (handed or self._thread is None):
+        """Start delivering what is there at the beginning, and whenever there is more, unless that goes on already."""
+        if self.is_done and (handed or (self._thread is None and self._box.spool.has_work())):
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
 

@@ -78,13 +78,26 @@ def _enqueue_all(
     submitted: list[Submitted] = []
     for content in contents:
         try:
-            if len(spools) > 1:
-                submitted += [one.submit(content) for one in spools]
-            elif item := submit_or_send(content, spool, config, lost):
-                submitted.append(item)
+            items = _submit_to_each(content, spools) if len(spools) > 1 else []
+            if not items and (item := submit_or_send(content, spool, config, lost)):
+                items = [item]
+            submitted += items
         except SpoolError as error:
             lost = lost or error
     return submitted, lost
+
+
+def _submit_to_each(content: Content, spools: list[Spool]) -> list[Submitted]:
+    """Enqueue in the box of each monitor; nothing if one cannot be written. Then some have it: twice beats never."""
+    submitted: list[Submitted] = []
+    try:
+        for spool in spools:
+            submitted.append(spool.submit(content))
+    except SpoolError:
+        for item in submitted:
+            item.close()
+        return []
+    return submitted
 
 
 def _spools(spool: Spool, config: Config) -> list[Spool]:
@@ -149,11 +162,15 @@ def submit_or_send(content: Content, spool: Spool, config: Config, lost: SpoolEr
                 raise lost
             _send_directly(content, spool, config)
         except (Exception, SystemExit) as second:
-            what = " ".join(f"{field}={shown(value)}" for field, value in content.fields().items())
-            tell(f"{error}; {second}; lost: {content.kind} {what}")
+            tell(f"{error}; {second}; lost: {describe(content)}")
             raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
-        tell(f"{error}; sent directly instead")
+        tell(f"{error}; sent directly instead: {describe(content)}", waits=False)  # the next one may want to be sent
         return None
+
+
+def describe(content: Content) -> str:
+    """Return what syslog is told of a content that is not in the spool: all of it."""
+    return " ".join([content.kind, *(f"{field}={shown(value)}" for field, value in content.fields().items())])
 
 
 def _send_directly(content: Content, spool: Spool, config: Config) -> None:

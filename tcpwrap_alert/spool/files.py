@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HINT = "; run this as root or as the owner of the spool"
 HINTS = {
     "set aside": "; it is another user's directory: remove it",
-    "write": f"{HINT}, or let this user add to it with setfacl (README, hosts.deny)",
+    "write": f"{HINT}, or let this user add to it with setfacl (docs/daemons.md)",
 }
 
 
@@ -93,7 +93,10 @@ def write_new(path: str, data: bytes, mode: int, at_ns: int = 0) -> int:
         os.fsync(fd)
         fsync_path(os.path.dirname(path))
     except OSError:
-        os.unlink(path)
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # its directory was renamed, or is sick: what came first is told
         os.close(fd)
         raise
     return fd

@@ -9,8 +9,8 @@ from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConfigError
 
 KNOWN = (
-    "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
-    "service_description, return_code, output, fold, max_entries, max_age, spool_dir, password_file, token, "
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
+    "host_name, service_description, return_code, output, fold, max_entries, max_age, spool_dir, password_file, token, "
     "token_file, ca_file, cert_file, key_file, tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
 )
 METHODS = (
@@ -123,6 +123,8 @@ BAD_LINES = [
         "unknown key 'command_file'; this is the server's nsca.cfg, and here goes what C send_nsca reads",
     ),
     ('identity = "x"', "unknown key 'identity'; this is a file of NSCA-ng"),
+    ("receiver=go", "receiver 'go' is not one of stock, single"),
+    ("verdict=yes", "verdict 'yes' is not one of auto, direct, relay"),
     ("port=0", "port 0 is not between 1 and 65535"),
     ("port=65536", "port 65536 is not between 1 and 65535"),
     ("port=-1", "port '-1' is not a whole number"),

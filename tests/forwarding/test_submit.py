@@ -5,40 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
-from tcpwrap_alert.errors import ConnectError, NotDelivered
-from tcpwrap_alert.forwarding import drain as drain_module
+from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolError
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import AT_ONCE, submit, submit_all
 from tcpwrap_alert.spool.spool import Spool
 
 DOWN = ConnectError("connection refused", "m:1")
 DAY_S = 86_400
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
-
-
-@pytest.fixture
-def answer(monkeypatch):
-    """Let a scripted transport take the place of the configured one, and return it."""
-
-    def use(script):
-        transport = ScriptedTransport(script)
-        monkeypatch.setattr(drain_module, "open_transport", transport.open)
-        return transport
-
-    return use
 
 
 def result(text="mine"):
@@ -166,3 +142,28 @@ def test_error_counts_all_results_that_wait(spool, config, answer):
     with pytest.raises(NotDelivered) as caught:
         submit_all((result(str(number)) for number in range(AT_ONCE + 5)), config)
     assert caught.value.waiting == AT_ONCE + 5
+
+
+@pytest.mark.parametrize("is_inbox_sick", [False, True], ids=["inbox", "nowhere"])
+def test_result_that_a_box_cannot_take_is_not_lost(spool, tmp_path, answer, monkeypatch, is_inbox_sick):
+    """With several monitors: the inbox takes it, or it is sent directly, to each."""
+    path = tmp_path / "two.cfg"
+    path.write_text("[a]\nserver=127.0.0.1:1\n[b]\nserver=127.0.0.1:2\n")
+    really = Spool.submit
+    sick = {"b", *(["spool"] if is_inbox_sick else [])}
+
+    def submit_unless_sick(self, content):
+        if self.name in sick:
+            raise SpoolError(f"{self.new}: cannot write: No space left on device")
+        return really(self, content)
+
+    monkeypatch.setattr(Spool, "submit", submit_unless_sick)
+    transport = answer(lambda text: "")
+    monkeypatch.setattr("tcpwrap_alert.forwarding.submit.open_transport", transport.open)
+    before = os.listdir("/proc/self/fd")
+    try:
+        submit(result(), read_config(str(path)))
+    except NotDelivered:
+        assert not is_inbox_sick
+    assert len(transport.seen) == (2 if is_inbox_sick else 3)
+    assert os.listdir("/proc/self/fd") == before

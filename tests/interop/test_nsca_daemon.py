@@ -13,6 +13,7 @@ import pytest
 from peers.fake_daemon import black_hole
 from peers.nsca_daemon import MODES, wait_for
 from support import namespaces
+from support.results import lines_of, make_results, monitor_of
 from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
@@ -20,22 +21,8 @@ from tcpwrap_alert.errors import OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
-from tcpwrap_alert.nsca.server import Server
 
 PASSWORD = "s3cret with a blank"
-
-
-def monitor_of(daemon, **changes):
-    values = {"password": daemon.password.encode(), "encryption_method": daemon.method, **changes}
-    return Server(values.pop("host", daemon.address), daemon.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
-
-
-def lines_of(count):
-    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -156,6 +143,19 @@ def test_2_7_layout_arrives_with_its_outcome_not_known(start_nsca):
     for result in make_results(3):
         assert send_check_results(monitor, [result]) == "sent, not known"
     assert len(daemon.wait_for_results(3)) == 3
+
+
+@pytest.mark.parametrize("text", ["C:\\new\\table", "one\ntwo\\three", "a\\nb", "\\" * 511, "x\n" * 255 + "x"])
+def test_2_7_layout_says_what_the_c_client_says(start_nsca, peer, run, write_config, text):
+    """The server of 2.10.2 escapes, in this layout, too."""
+    daemon = start_nsca(password="ham")
+    config = str(write_config(password="ham", encryption_method=1))
+    for count, command in enumerate([[peer("send_nsca")], ["tcpwrap-alert", "send"]], 1):
+        command += ["-H", daemon.address, "-p", str(daemon.port), "-c", config, "--legacy-2-7-mode"]
+        assert run(*command, input=f"firestorm\tDisk\t0\t{text}\x17").returncode == 0
+        daemon.wait_for_results(count)
+    theirs, ours = daemon.results()
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("mode", MODES)

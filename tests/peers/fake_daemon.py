@@ -77,8 +77,10 @@ class Connection:
         """Read one packet; false at the end or if the packet is bad."""
         size = self._daemon.packet_size
         data = self.read(size)
-        if len(data) not in (size, OLD_PACKET_SIZE):
-            return False
+        return len(data) in (size, OLD_PACKET_SIZE) and self.take(data)
+
+    def take(self, data: bytes) -> bool:
+        """Decrypt a packet and keep it; false if it is bad."""
         packet = open_packet(self._decrypt(data))
         if packet:
             self.packets.append(packet)
@@ -88,6 +90,11 @@ class Connection:
         """Close as `close(2)` does: the kernel makes it a reset if bytes are unread."""
         self._sock.close()
         self.closed.set()
+
+    def end(self) -> None:
+        """End our direction; the client may go on sending."""
+        with contextlib.suppress(OSError):  # it may have gone
+            self._sock.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Close with a reset, whatever is unread."""
@@ -191,6 +198,14 @@ def stock(connection: Connection) -> None:
     """Do as nsca does: take packets until the end or until one is bad, then close."""
     connection.send_init_packet()
     while connection.read_packet():
+        pass
+
+
+def behind_a_relay(connection: Connection) -> None:
+    """Do as nsca does, but let a relay that ends TCP pass it on: there is no reset, ever."""
+    stock(connection)
+    connection.end()
+    while connection.read(PACKET_SIZE):
         pass
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.queue_files import DENIAL
 
 from tcpwrap_alert.errors import QueueFileCorrupt, SpoolError
-from tcpwrap_alert.spool.files import NamingFailure, Uninterrupted, make_directory, read_file, write_all
+from tcpwrap_alert.spool.files import NamingFailure, Uninterrupted, make_directory, read_file, write_all, write_new
 
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -97,3 +97,14 @@ def test_directory_that_is_there_is_left_as_it_is(tmp_path, synced):
     tmp_path.chmod(0o755)
     make_directory(str(tmp_path))
     assert (tmp_path.stat().st_mode & 0o777, synced) == (0o755, [])
+
+
+def test_failed_write_leaves_no_descriptor(tmp_path, monkeypatch):
+    """Not even when the directory is renamed meanwhile, so that the file cannot be removed."""
+    new = tmp_path / "new"
+    new.mkdir()
+    monkeypatch.setattr(os, "fsync", lambda fd: new.rename(tmp_path / "old"))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(FileNotFoundError):
+        write_new(str(new / "1"), DENIAL, 0o644)
+    assert os.listdir("/proc/self/fd") == before
