@@ -11,6 +11,8 @@ from peers.nsca_daemon import wait_for
 from peers.nsca_ng import NscaNg
 
 IN_TIME_S = 3.0
+
+pytestmark = pytest.mark.alone  # it asserts how soon alerts arrive
 DENIALS = 100
 CONFIG = """\
 host_name=firestorm
@@ -19,6 +21,7 @@ fold=no
 [nagios]
 server=127.0.0.1:{nsca}
 password=s3cret
+verdict=direct
 encryption_method=14
 [ng]
 server=nsca-ng://sensor1@127.0.0.1:{ng}

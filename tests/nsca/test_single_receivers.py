@@ -82,7 +82,7 @@ def test_a_reset_is_a_rejection(start):
     assert "receiver=single" not in str(caught.value)
 
 
-def test_a_rejection_by_another_program_names_the_setting(start):
+def test_rejection_by_other_programs_names_the_setting(start):
     daemon = start(nsclient)
     with pytest.raises(RejectedError, match="a server other than nsca, which may need receiver=single"):
         send_check_results(server_of(daemon, receiver="stock", verdict="direct"), [RESULT])

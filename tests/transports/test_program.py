@@ -82,12 +82,12 @@ def test_program_that_hangs_ends_with_its_children(program, tmp_path, isolated):
     with pytest.raises(OutcomeTimedOut, match=r"did not end within 0\.5 s, and was ended"):
         send(program("sleep 4711 & echo $! >child; wait"), parcel(), timeout_s=0.5)
     assert time.monotonic() - started_s < 5
-    assert namespaces.processes("sleep 4711") == []
+    wait_for(lambda: namespaces.processes("sleep 4711") == [], "a child goes on")
 
 
 def test_children_of_a_program_that_ended_are_ended(program, isolated):
     assert send(program("sleep 4712 >/dev/null 2>&1 &"), parcel()) == [""]
-    assert namespaces.processes("sleep 4712") == []
+    wait_for(lambda: namespaces.processes("sleep 4712") == [], "a child goes on")
 
 
 def test_what_the_program_prints_goes_to_syslog(program, isolated):
