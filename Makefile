@@ -5,6 +5,7 @@
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
 # make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
 # make crash         every fault at every system call of the scripts; half an hour
+# make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
 #
@@ -31,7 +32,7 @@ export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
 unpack-xinetd = { apt-get update -qq && rm -rf $(VENV)/xinetd.part && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
     apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
 
-.PHONY: demo test test-all test-ends fuzz docs crash bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz docs crash mutants bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -86,3 +87,8 @@ peers:
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+COUNT ?= 160
+
+mutants: $(VENV)/installed-for-test peers
+	$(BIN)/python tools/mutants.py $(COUNT) $(MODULE)
