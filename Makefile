@@ -4,6 +4,7 @@
 # make test-ends     the ends of that range, without the tests that take long
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
 # make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
+# make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
 # make crash         every fault at every system call of the scripts; half an hour
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
@@ -17,22 +18,19 @@ VENV ?= .venv
 TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
-    vsftpd stunnel4 rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux
+    vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
+# Of the tests, what depends most on versions.
+ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool transports test_*.py interop/test_nsca_daemon.py)
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-
-# Install Debian packages; as root on Debian only.
-apt = [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
-    ! dpkg-query -Wf '$${Status}\n' $(1) 2>&1 | grep -qv ' installed$$' || { \
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); }
 
 # The package cannot be installed beside openbsd-inetd; its program will do.
 export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
 unpack-xinetd = { apt-get update -qq && rm -rf $(VENV)/xinetd.part && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
     apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
 
-.PHONY: demo test test-all test-ends fuzz docs crash mutants bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -44,12 +42,14 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/pytest -m alone
 	$(BIN)/pytest -m 'not alone' -n 6 --dist worksteal
 
+# pyenv runs those Pythons only that its variable names.
 test-all test-ends: $(BIN)/python peers
-	@$(call apt,$(DEBIAN_PYTHON))
-	@rm -rf $(VENV)/matrix
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(VENV)/matrix .
+	@tools/apt-install "Debian's Python and what we use of it" $(DEBIAN_PYTHON)
+	$(INSTALL) nox
+	@export PYENV_VERSION; PYENV_VERSION=$$(pyenv versions --bare 2>/dev/null | paste -sd:); $(BIN)/nox --envdir $(VENV)/nox $(SESSIONS)
 	@rm -rf build *.egg-info
-	$(BIN)/python tools/matrix.py $(@:test-%=%)
+
+test-ends: SESSIONS = --tags ends -- $(ENDS)
 
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
@@ -57,6 +57,9 @@ fuzz: $(VENV)/installed-for-test peers
 docs: $(VENV)/installed-for-test peers
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
 	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
+
+volume: $(VENV)/installed-for-test peers
+	VERDICTS=full $(BIN)/pytest tests/interop/test_verdicts.py
 
 crash: $(VENV)/installed-for-test peers
 	CRASH_MATRIX=full $(BIN)/pytest tests/crash
@@ -78,12 +81,12 @@ $(VENV)/installed-for-test: $(SOURCES) | $(BIN)/python
 $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	    [ "$$(id -u)" = 0 ] || { echo 'python3-venv is missing; as root: apt-get install python3-venv' >&2; exit 1; }; \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	    tools/apt-install 'what makes virtual environments' python3-venv; }
 	$(PYTHON) -m venv $(VENV)
 
 peers:
-	@$(call apt,$(PEERS))
-	@[ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
+	@tools/apt-install 'what the tests run against (make PEERS= does without)' $(PEERS)
+	@[ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

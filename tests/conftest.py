@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,16 +13,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peers.fake_daemon import FakeDaemon
 from peers.nsca_daemon import NscaDaemon
 from support import namespaces
 from support.missing import skip_or_fail
+from support.results import PASSWORD
+
+from tcpwrap_alert.nsca import client
+from tcpwrap_alert.nsca.server import AUTO, Server
+from tcpwrap_alert.nsca.ways import Ways
+from tcpwrap_alert.spool.spool import Spool
 
 BIN_DIR = Path(sys.executable).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move this process into namespaces of its own: no test can reach the machine's network, files or syslog."""
-    namespaces.enter()
+    try:
+        namespaces.enter(has_own_pids=hasattr(config, "workerinput"))  # a worker is in those of its parent
+    except OSError as error:
+        pytest.exit(f"{namespaces.NEEDED}: {error}", pytest.ExitCode.USAGE_ERROR)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +47,22 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     namespaces.end_processes("tcpwrap-alert forward")  # they have become our children: see namespaces.enter
 
 
+class NoRelays(Ways):
+    """Knows of every way that it is direct."""
+
+    def may_hide_rejections(self, server: Server) -> bool:
+        return server.verdict != AUTO and super().may_hide_rejections(server)
+
+    def learn(self, server: Server, deadline: float) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def direct_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody in this process ask whether a relay is on the way: that takes two seconds for each server."""
+    monkeypatch.setattr(client, "_WAYS", NoRelays())
+
+
 @pytest.fixture
 def spool_dir(tmp_path: Path) -> Path:
     """An empty spool, as an installation leaves it."""
@@ -43,11 +71,25 @@ def spool_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def spool(spool_dir: Path) -> Spool:
+    """The same, to ask and to fill."""
+    return Spool(str(spool_dir))
+
+
+@pytest.fixture
+def waiting(run: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[[], list[dict[str, object]]]:
+    """Return what waits in the test's spool: the rows of `queue --json`."""
+    return lambda: json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
+
+
+@pytest.fixture
 def write_config(tmp_path: Path) -> Callable[..., Path]:
     """Write the test's send_nsca.cfg from keyword arguments."""
 
     def write(**values: object) -> Path:
         path = tmp_path / "send_nsca.cfg"
+        if "server" in values:
+            values.setdefault("verdict", "direct")  # to find it out takes two seconds for each server
         path.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         path.chmod(0o600)
         return path
@@ -82,7 +124,14 @@ def peer() -> Callable[[str], str]:
 def isolated() -> None:
     """For tests that mount, use fixed ports or change users: they need the namespaces, and fail without in CI."""
     if not namespaces.entered:
-        skip_or_fail("private namespaces need root")
+        skip_or_fail(namespaces.NEEDED)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., FakeDaemon]]:
+    """Start fake NSCA servers and stop them after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
 
 
 @pytest.fixture

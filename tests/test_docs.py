@@ -22,6 +22,7 @@ from tcpwrap_alert.errors import EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
 RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny"
+HOSTS_DENY = (ROOT / "examples" / "hosts.deny").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
 PATHS = {page.stem: page for page in PAGES}
 TEXTS = {name: page.read_text() for name, page in PATHS.items()}
@@ -113,7 +114,7 @@ def test_python_of_the_pages_arrives(nagios_example):
         for block in read_blocks(page, "python"):
             exec(block.text, {})
     disks = [f"firestorm;Disk {number};0;OK" for number in range(20)]
-    assert nagios_example.results() == [*disks, *disks, "firestorm;Backup;0;OK - 12 GiB"]
+    assert nagios_example.results() == [*disks, *disks, *["firestorm;Backup;0;OK - 12 GiB"] * 2]
 
 
 def test_example_configuration_is_valid_as_it_is():
@@ -137,9 +138,15 @@ def test_example_configuration_has_every_default(tmp_path, run, write_config):
         assert getattr(default, key) == getattr(example, key)
 
 
-@pytest.mark.parametrize("page", ["README", "daemons"])
-def test_rule_is_the_same_everywhere(page):
-    assert set(re.findall(r"^ALL: ALL: spawn .*$", TEXTS[page], re.MULTILINE)) == {RULE}
+def test_section_of_the_example_is_a_second_monitor(tmp_path):
+    section = "\n".join(re.findall(r"^#     (.*)$", EXAMPLE, re.MULTILINE))
+    (tmp_path / "two.cfg").write_text(f"{EXAMPLE}{section}\n")
+    assert [monitor.name for monitor in read_config(str(tmp_path / "two.cfg")).monitors] == ["default", "second"]
+
+
+@pytest.mark.parametrize("text", [TEXTS["README"], TEXTS["daemons"], HOSTS_DENY], ids=["README", "daemons", "example"])
+def test_rule_is_the_same_everywhere(text):
+    assert set(re.findall(r"^ALL: ALL: spawn .*$", text, re.MULTILINE)) == {RULE}
 
 
 def test_pages_name_targets_of_the_makefile():

@@ -22,10 +22,10 @@ COLUMNS = (
     "`%d`",
     "`%h`",
     "hook runs as",
-    "text at the nsca daemon",
+    "text at the NSCA server",
     "there after",
     "client saw of us (of the daemon)",
-    "closed after (plain refusal)",
+    "closed after (plain denial)",
     "left after 5 s",
 )
 

@@ -15,7 +15,9 @@ def command(hosts_allow: str, hosts_deny: str) -> None:
     """Check the rules in hosts.allow and hosts.deny.
 
     Says which denials never become an alert, and what else TCP wrappers do to the rules, daemons and clients without a
-    word. Prints nothing and exits 0 if all is well, else 1.
+    word. Prints nothing and exits 0 if all is well, else 1; so it can run from cron.
+
+    Where denials are meant to be no alert, write '# tcpwrap-alert: silent' into the line above the rule.
 
     Example: tcpwrap-alert check
     """

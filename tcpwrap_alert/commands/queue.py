@@ -36,6 +36,7 @@ def command(as_json: bool, config: Config) -> None:
 
 def _print(rows: Iterable[dict[str, Any]]) -> None:
     why, count = None, 0
+    is_whole = False
     try:
         for row in rows:
             count += 1
@@ -45,8 +46,10 @@ def _print(rows: Iterable[dict[str, Any]]) -> None:
             fields = (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
             what = row["queue_file"] if row["since"] is None else ";".join(clean(str(field)) for field in fields)
             click.echo(f"  {row['since'] or ''}  {what}")
+        is_whole = True
     finally:
-        click.echo(f"{count} waiting")
+        if is_whole or count:
+            click.echo(f"{count} waiting")
 
 
 def _print_json(rows: Iterable[object]) -> None:

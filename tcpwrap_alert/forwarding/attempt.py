@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..spool.spool import Spool
     from .boxes import Box
 
+PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; five minutes in all
+
 
 def attempt(
     spool: Spool, config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False

@@ -12,10 +12,9 @@ import time
 from ..config.read import read_config
 from ..errors import NotDelivered, SpoolError, TcpwrapAlertError
 from ..system_log import tell
-from .attempt import together
+from .attempt import PAUSES_S, together
 from .boxes import Box, boxes_of, hand_over
 from .drain import Drained, drain
-from .pauses import PAUSES_S
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,32 +1,29 @@
 """What is wrong with the rules of hosts.allow and hosts.deny: alerts that never come, clients and daemons that wait.
 
 Every finding is something that libwrap does without a word, or with one in syslog that nobody reads. How it reads a
-rule is in hosts_access.py; what the daemons do with it was measured (docs/daemons.md).
+rule is in hosts_access.py, which rules decide before another in reach.py; what the daemons do with a rule was measured
+(docs/daemons.md). A rule of hosts.allow that neither denies nor alerts is nobody's business but its author's.
 """
 
 from __future__ import annotations
 
-import functools
-import grp
 import os
-import pwd
-import re
-import stat
-import subprocess
-from collections.abc import Iterator
 
 from .client_patterns import matches_nobody
-from .daemons import resident_daemons, why_never_asked
-from .file_modes import others_who_may_change
-from .hosts_access import COMMANDS, Finding, Option, Rule, fault_of_options, read_rules
+from .daemons import Asker, askers
+from .file_modes import faults_of_file
+from .findings import Finding, Findings
+from .hook_calls import HOOK, OPTION, calls_hook, means_hook, reports
+from .hosts_access import Rule, read_rules
+from .one_rule import faults_of_options, faults_of_words, misspelt_daemons, unknown_daemons, without_alert
+from .patterns import is_everything
+from .reach import Decided, may_meet, may_share_daemons
 
-HOOK = "handle_tcp_wrapper"
-# The path, in quotes or as a word, and the arguments.
-HOOK_CALL = re.compile(rf"""["'](/[^"']*{HOOK})["']([^();&|]*)|([^\s();&|"'=]*{HOOK})(?![\w/.-])["']?([^();&|]*)""")
-REDIRECTION = re.compile(r"\d*[<>]+&?\s*[^\s();&|]+")
-OPTION = f"spawn (/opt/tcpwrap-alert/bin/{HOOK} %h %d) &"
-RFC931_TIMEOUT_S = "10"  # rfc931.c: RFC931_TIMEOUT
-HOLDS = "{} holds client and daemon for {} s if the client's port 113 is silent; leave it out"
+SHOWN_NAMES = 6
+UNREADABLE_ALLOW = "it allows nobody"
+UNREADABLE_DENY = "Debian's libwrap denies everybody without an alert, any other lets everybody in"
+FAIL2BAN = "let fail2ban report denials, with examples/fail2ban/action.d/tcpwrap-alert.conf"
+MAX_FAILING = 20  # rules with aclexec that each later rule is compared with
 
 
 def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
@@ -35,176 +32,139 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
     Raises:
         OSError: a file cannot be read.
     """
-    allow, allow_findings = read_rules(hosts_allow, True)
-    deny, deny_findings = read_rules(hosts_deny, False)
-    rules = allow + deny
-    findings = allow_findings + deny_findings
-    findings += _check_file(hosts_allow, "it allows nobody")
-    findings += _check_file(
-        hosts_deny, "Debian's libwrap denies everybody without an alert, any other lets everybody in"
-    )
-    findings += _check_aclexec(rules)
-    earlier: dict[str, list[Rule]] = {}
-    for rule in rules:
-        findings += map(rule.find, _check_reach(rule, _covering(rule, earlier)))
-        findings += map(rule.find, _check_clients(rule))
-        findings += map(rule.find, _check_options(rule))
-        findings += map(rule.find, _check_daemons(rule))
-    order = [hosts_allow, hosts_deny]
-    findings.sort(key=lambda finding: (order.index(finding.path), finding.lineno or 0))
-    if not any(map(_alerts, rules)):
+    findings = Findings()
+    check = RulesCheck(findings)
+    for path, is_in_allow, unreadable in ((hosts_allow, True, UNREADABLE_ALLOW), (hosts_deny, False, UNREADABLE_DENY)):
+        for what in faults_of_file(path, unreadable):
+            findings.add(path, None, what)
+        for rule in read_rules(path, is_in_allow, findings):
+            check.take(rule)
+    check.end()
+    if not askers():
+        what = f"no program of this machine asks TCP wrappers, so no rule does anything: {FAIL2BAN}"
+        return [Finding(hosts_deny, None, what)]
+    found = findings.sorted([hosts_allow, hosts_deny])
+    if not check.alerts:
         missing = "" if os.path.exists(hosts_deny) else "there is no such file, and "
         what = f"{missing}no rule calls {HOOK}: no denial becomes an alert; add 'ALL: ALL: {OPTION}'"
-        findings.append(Finding(hosts_deny, None, what))
-    return _merge(findings)
+        found.append(Finding(hosts_deny, None, what))
+    return found
 
 
-def _merge(findings: list[Finding]) -> list[Finding]:
-    """Say the same of many lines once: some programs add a rule for each client that they want to keep out."""
-    merged: dict[tuple[str, bool, str], Finding] = {}
-    for finding in findings:
-        key = (finding.path, finding.lineno is None, finding.text)
-        merged[key] = merged[key]._replace(more=merged[key].more + 1) if key in merged else finding
-    return list(merged.values())
+class RulesCheck:
+    """Takes the rules one after the other, in libwrap's order, and finds what is wrong with each."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.alerts = False
+        self._findings = findings
+        self._decided = Decided()
+        self._failing: list[Rule] = []  # rules that are passed over where the command of their aclexec fails
+        self._lets_in = False
+        self._shuts: Rule | None = None
+
+    def take(self, rule: Rule) -> None:
+        """Check the next rule."""
+        effect = rule.effect
+        does_alert = any(map(calls_hook, effect.commands))
+        self.alerts = self.alerts or does_alert
+        if place := self._decided.decider(rule):
+            if does_alert:
+                self._find(rule, f"never asked: {place[0]}:{place[1]} decides before it")
+            return
+        for what, matter in faults_of_words(rule):
+            self._find(rule, what, matter)
+        does_report = does_alert or any(map(reports, effect.commands))
+        if effect.denies or does_report:
+            self._check_outcome(rule, does_alert, does_report)
+            if rule.options and not effect.fault:
+                self._check_options(rule)
+            self._check_daemons(rule, unknown_daemons(rule.daemons))
+        else:  # whom it should let in is denied, perhaps with an alert
+            self._check_daemons(rule, misspelt_daemons(rule.daemons))
+        self._note_who_is_let_in(rule)
+        self._decided.add(rule)
+        if not effect.decides and len(self._failing) < MAX_FAILING:
+            self._failing.append(rule)
+
+    def end(self) -> None:
+        """Check what only all rules together show."""
+        if self._shuts and not self._lets_in:
+            what = "nobody can connect any more, not even you: let your own network in by hosts.allow first, as in"
+            self._find(self._shuts, f"{what} 'ALL: 192.0.2.0/24'")
+
+    def _find(self, rule: Rule, text: str, matter: str = "") -> None:
+        self._findings.add(rule.path, rule.lineno, text, matter)
+
+    def _check_outcome(self, rule: Rule, does_alert: bool, does_report: bool) -> None:
+        """Say whether what the rule denies, and nothing else, becomes an alert."""
+        effect = rule.effect
+        if not (rule.daemons.names and rule.clients.names):
+            return
+        if does_alert and not effect.denies:
+            self._find(rule, "alerts for clients that it lets in; end the rule in ': deny', or move it to hosts.deny")
+        elif does_alert and not effect.decides:
+            what = "lets in whom the command of aclexec fails for, but alerts; call the hook by spawn, without aclexec"
+            self._find(rule, what)
+        elif not does_report and not effect.fault and not rule.is_silent and not any(map(means_hook, effect.commands)):
+            self._find(rule, *without_alert(rule))
+        if effect.denies:
+            self._check_aclexec(rule)
+
+    def _check_aclexec(self, rule: Rule) -> None:
+        """Say for whom this rule does not count after an aclexec whose command has failed.
+
+        Debian's libwrap (7.6.q-32 and q-36) leaves the file then. In hosts.deny it then passes over rules with options
+        that end in no verdict: for this client, and in a process that serves several, for all that come after him.
+        """
+        for failing in self._failing:
+            where = f"the aclexec of {failing.path}:{failing.lineno}"
+            meets = may_meet(failing, rule)
+            if failing.path == rule.path and meets:
+                what = "put it before" if not rule.is_in_allow else "move it to hosts.deny"
+                self._find(rule, f"not asked for whom {where} fails for, as libwrap leaves the file there; {what}")
+                return
+            stays = may_share_daemons(failing, rule) and self._stays(failing, rule)
+            if failing.path != rule.path and rule.options and not rule.effect.has_verdict and (meets or stays):
+                self._find(rule, f"lets in whom {where} fails for, as it has options; end it in ': deny'")
+                return
+
+    def _stays(self, failing: Rule, rule: Rule) -> bool:
+        """Return whether a daemon that is one process for several clients asks both rules."""
+        return any(Decided().leaves(failing, asker.name) for asker in self._that_stay(rule))
+
+    def _that_stay(self, rule: Rule) -> list[Asker]:
+        """Return who asks this rule in a process that may serve several clients."""
+        known = [asker for _, asker in sorted(askers().items()) if not asker.has_process_per_client]
+        return [asker for asker in known if self._decided.leaves(rule, asker.name)]
+
+    def _check_options(self, rule: Rule) -> None:
+        for what in faults_of_options(rule.options):
+            self._find(rule, what)
+        if rule.options[-1].name == "twist":
+            self._check_twist(rule)
+
+    def _check_twist(self, rule: Rule) -> None:
+        ended = self._that_stay(rule)
+        if names := [asker.name if "/" in asker.origin else f"{asker.name} ({asker.origin})" for asker in ended]:
+            what = f"twist takes the place of the process that asks, and may so end {_listed(names)}"
+            self._find(rule, f"{what}: use '{OPTION}', or name daemons with a process for each client, such as sshd")
+
+    def _check_daemons(self, rule: Rule, unknown: dict[str, str]) -> None:
+        """Name the daemons of the rule that nothing on this machine is called."""
+        if names := [text for name, text in unknown.items() if self._decided.leaves(rule, name)]:
+            self._find(rule, f"no daemon of this machine asks this rule as {_listed(names, 'or')}")
+
+    def _note_who_is_let_in(self, rule: Rule) -> None:
+        if not rule.effect.denies:
+            is_carried_out = rule.is_read and not rule.effect.fault
+            has_daemon = len(unknown_daemons(rule.daemons)) < len(rule.daemons.names)
+            if is_carried_out and has_daemon and not all(map(matches_nobody, rule.clients.names)):
+                self._lets_in = True
+        elif not self._shuts and is_everything(rule.daemons) and is_everything(rule.clients):
+            self._shuts = rule
 
 
-def _covering(rule: Rule, earlier: dict[str, list[Rule]]) -> Rule | None:
-    """Return a rule that decides before this one, if there is one, and add this one to the earlier, by client."""
-    clients = [name.lower() for name in rule.clients.names]
-    candidates = [other for name in ("all", "*", *clients[:1]) for other in earlier.get(name, [])]
-    for name in clients:
-        earlier.setdefault(name, []).append(rule)
-    return next((other for other in candidates if other.covers(rule)), None)
-
-
-def _check_reach(rule: Rule, before: Rule | None) -> Iterator[str]:
-    """Say whether what the rule denies, and nothing else, becomes an alert; `before` decides before it."""
-    if before:
-        if _alerts(rule):
-            yield f"never asked: {before.path}:{before.lineno} decides before it"
-    elif _alerts(rule) and not rule.denies:
-        yield "alerts for clients that it lets in; end the rule in ': deny', or move it to hosts.deny"
-    elif _alerts(rule) and not rule.decides:
-        yield "lets in whom the command of aclexec fails for, but alerts; call the hook by spawn, without aclexec"
-    elif rule.denies and not _alerts(rule) and not fault_of_options(rule.options):
-        yield f"denies without an alert; add ': {OPTION}'{' before the end' if rule.ends_in_verdict else ''}"
-
-
-def _check_clients(rule: Rule) -> Iterator[str]:
-    if not (rule.daemons.names and rule.clients.names):
-        yield "matches nobody: there is no daemon, or no client"
-    for name in rule.clients.names + rule.clients.exceptions:
-        if matches_nobody(name.rpartition("@")[2]):
-            known = "203.0.113., 203.0.113.0/24, [2001:db8::]/32 and files that exist"
-            yield f"'{name}' matches nobody; libwrap knows {known}"
-    if any(re.match("[^/@][^@]*@", name) for name in rule.clients.names + rule.clients.exceptions):
-        yield HOLDS.format("a client with '@', user@host,", RFC931_TIMEOUT_S)
-
-
-def _check_aclexec(rules: list[Rule]) -> Iterator[Finding]:
-    """Say what lets in whom it should deny after an aclexec whose command has failed.
-
-    In Debian's libwrap (7.6.q-32) such a rule does not match, and neither does then any later one that has options.
-    """
-    failing = None
-    for rule in rules:
-        if failing and rule.denies and rule.options and not rule.ends_in_verdict:
-            where = f"{failing.path}:{failing.lineno}"
-            yield rule.find(f"lets in whom the aclexec of {where} fails for, as it has options; end it in ': deny'")
-        elif not rule.decides:
-            failing = failing or rule
-
-
-def _check_options(rule: Rule) -> Iterator[str]:
-    for option in rule.options:
-        if option.name == "rfc931":
-            yield HOLDS.format("rfc931", option.value or RFC931_TIMEOUT_S)
-        elif option.name == "twist":
-            yield from _check_twist(rule)
-        elif option.name == "spawn" and not re.search(r"&[ )]*(\s#.*)?$", option.value, re.DOTALL):
-            yield "the daemon waits for this command; end it in '&'"
-        if option.name in ("user", "group") and not _is_known(option):
-            yield f"there is no {option.name} '{option.value}': libwrap denies and leaves out the rest of the rule"
-        if "%u" in option.value:
-            yield HOLDS.format("%u", RFC931_TIMEOUT_S)
-        if option.name in COMMANDS:
-            if fault := _fault_of_command(option.value):
-                yield f"the shell does not run this command: {fault}"
-            yield from _check_calls(option.value)
-
-
-def _is_known(option: Option) -> bool:
-    try:
-        if option.name == "group":
-            grp.getgrnam(option.value)
-        else:
-            user, _, group = option.value.partition(".")
-            pwd.getpwnam(user)
-            if group:
-                grp.getgrnam(group)
-    except KeyError:
-        return False
-    return True
-
-
-def _check_twist(rule: Rule) -> Iterator[str]:
-    named = {name.lower() for name in rule.daemons.names}
-    spared = {name.lower() for name in rule.daemons.exceptions}
-    for daemon in resident_daemons():
-        if (rule.daemons.matches_all or daemon.lower() in named) and daemon.lower() not in spared:
-            what = f"twist replaces the daemon, and {daemon} serves all clients in one process"
-            yield f"{what}: use spawn, or name daemons that have a process for each client"
-
-
-def _check_daemons(rule: Rule) -> Iterator[str]:
-    for name in rule.daemons.names:
-        daemon = name.partition("@")[0]
-        if daemon.upper() not in ("ALL", "KNOWN") and not set("*?") & set(daemon):
-            why = why_never_asked(daemon)
-            if why:
-                yield f"no daemon asks this rule as '{daemon}': {why}"
-
-
-@functools.lru_cache(None)
-def _fault_of_command(command: str) -> str:
-    """Return what the shell says of a command that it cannot read; it only reads it."""
-    done = subprocess.run(["/bin/sh", "-n"], input=command.encode(), capture_output=True, check=False)
-    return done.stderr.decode(errors="replace").strip().removeprefix("/bin/sh: ") if done.returncode else ""
-
-
-def _check_calls(command: str) -> Iterator[str]:
-    """Check the calls of our hook; beside one that is right, another may be anything: `test -x`, say, or a log text."""
-    calls = HOOK_CALL.findall(REDIRECTION.sub(" ", command))
-    said = [list(_check_hook(*call)) for call in ((a or c, b or d) for a, b, c, d in calls)]
-    if all(said):
-        yield from said[0] if said else ()
-
-
-def _check_hook(hook: str, words: str) -> Iterator[str]:
-    arguments = re.sub("[\"']", " ", words).split()
-    if len(arguments) < 2 or arguments[0] == "%d":
-        yield f"{HOOK} is called with '{' '.join(arguments)}'; it takes '%h %d'"
-    if not hook.startswith("/"):
-        yield f"'{hook}' is not an absolute path, and inetd gives its children no PATH"
-    elif not os.path.exists(hook):
-        yield f"there is no program {hook}: no alert"
-    elif not os.access(hook, os.X_OK) or os.path.isdir(hook):
-        yield f"{hook} is no program (chmod +x): no alert"
-    else:
-        yield from map("{} may change what daemons run as root".format, others_who_may_change(hook))
-
-
-def _check_file(path: str, what_if_unreadable: str) -> list[Finding]:
-    """Say who else may change a file of rules, and what comes of it that not everybody may read it."""
-    if not os.path.exists(path):
-        return []
-    texts = [f"{who} may change what daemons run as root" for who in others_who_may_change(path)]
-    if not os.stat(path).st_mode & stat.S_IROTH:
-        texts.append(f"not everybody may read it: for daemons that are not root, {what_if_unreadable}")
-    return [Finding(path, None, text) for text in texts]
-
-
-def _alerts(rule: Rule) -> bool:
-    """Whether the rule calls us."""
-    commands = [option.value for option in rule.options if option.name in COMMANDS]
-    return any(HOOK_CALL.search(command) or re.search(r"tcpwrap-alert\s+deny\b", command) for command in commands)
+def _listed(names: list[str], word: str = "and") -> str:
+    if len(names) > SHOWN_NAMES:
+        names = [*names[: SHOWN_NAMES - 1], f"{len(names) - SHOWN_NAMES + 1} others"]
+    return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

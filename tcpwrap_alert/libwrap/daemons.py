@@ -1,89 +1,143 @@
-"""Which daemons of this machine ask libwrap, and which of them stay in memory.
+"""Who on this machine asks libwrap: the inventory that every finding about daemons uses.
 
-A rule names a daemon as it names itself to libwrap: its program's name, behind tcpd or xinetd the name of the server
-that they start, and in stunnel the name of the section. Nobody keeps a list, so we look: at the program's file and, by
-ldd, at its libraries for the name of libwrap, and into the configurations of inetd, xinetd and stunnel for the word.
-What ldd cannot read, such as a script, may ask; then there is nothing to warn of.
+Nobody keeps a list, so we look: which programs are linked with libwrap (linked.py), and which names stand in the
+configurations of those that ask for others (configured_names.py). A twist takes the place of the process that asks.
+Known to have one for each client are sshd, nrpe, vsftpd and what tcpd, inetd and xinetd start; of any other, a twist
+may be the end (docs/daemons.md).
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import glob
 import os
-import re
-import subprocess
+from collections.abc import Iterator
+from typing import NamedTuple
 
-DIRECTORIES = ("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin", "/usr/libexec")
-PREFIXES = ("", "rpc.", "in.")  # rpc.mountd calls itself mountd
-# What asks in a daemon's name: from OpenSSH 9.8 on a program of sshd, a module, or the daemon in a place of its own.
+from .configured_names import named_services, servers_behind_a_wrapper, stunnel_sections
+from .linked import is_linked
+
+DIRECTORIES = (
+    *("/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin", "/usr/libexec", "/usr/libexec/*"),
+    *("/lib/nut", "/usr/lib/nut", "/usr/lib/cyrus/bin", "/usr/lib/dovecot", "/usr/lib/sendmail"),
+)
+# What asks in a daemon's name: from OpenSSH 9.8 on a program of sshd, and modules.
 PARTS = {
     "sshd": ("/usr/lib/openssh/sshd-session", "/usr/libexec/sshd-session", "/usr/libexec/openssh/sshd-session"),
     "syslog-ng": ("/usr/lib/syslog-ng/*/libafsocket.so",),
-    "upsd": ("/lib/nut/upsd",),
+    "proftpd": ("/usr/lib/proftpd/mod_wrap.so", "/usr/libexec/proftpd/mod_wrap.so"),
+    "uwsgi": ("/usr/lib/uwsgi/plugins/router_access_plugin.so",),
 }
-LIBRARY = b"libwrap.so"
+# The names that a program asks by, where they are not its own, nor that without rpc. before it.
+ALIASES = {
+    "atftpd": ("in.tftpd",),
+    "danted": ("danted", "sockd"),
+    "imapproxyd": ("imapproxyd", "in.imapproxyd"),
+    "in.ntalkd": ("in.ntalkd", "talkd"),
+    "in.talkd": ("in.talkd", "talkd"),
+    "tcpwrap": ("imap", "pop3", "lmtp", "sieve", "submission", "managesieve"),  # dovecot's
+    "pulseaudio": ("pulseaudio-native", "pulseaudio-esound", "pulseaudio-simple", "pulseaudio-cli"),
+}
+PROCESS_PER_CLIENT = {"sshd", "nrpe", "vsftpd"}
+# Linked, but no daemons, or only in the name of others.
+TOOLS = {"tcpd", "tcpdchk", "tcpdmatch", "try-from", "inetd", "xinetd", "rlinetd", "stunnel", "stunnel3", "stunnel4"}
+TOOLS |= {"lsh", "lshg", "dtop", "diodcat", "diodload", "diodls", "diodmount", "diodshowmount", "dioddate", "rabins"}
+TOOLS |= {"slapacl", "slapadd", "slapauth", "slapcat", "slapdn", "slapindex", "slapmodify", "slappasswd", "slapschema"}
+TOOLS |= {"slaptest"}
+# Their names may stand on any command line.
+NAMED_ANYWHERE = {"socat", "sslh", "sslh-select", "sslh-ev", "gensiot"}
+CLOSE = 0.8  # difflib's ratio of sshd and sshd2 is 0.89, that of cat and socat 0.75
 
-INETD = ("/etc/inetd.conf", "/etc/inetd.d/*", "/etc/xinetd.conf", "/etc/xinetd.d/*")
-STUNNEL = "/etc/stunnel/*.conf"
 
-# They ask in the process that serves all clients: a twist is the end of it.
-RESIDENT = ("rpcbind", "portmap", "mountd", "statd", "rquotad", "slapd", "snmpd", "snmptrapd", "mosquitto", "upsd")
+class Asker(NamedTuple):
+    """One who asks libwrap: its name for a rule, program or configuration, and whether each client has a process."""
+
+    name: str
+    origin: str
+    has_process_per_client: bool
 
 
 @functools.lru_cache(None)
-def why_never_asked(daemon: str) -> str:
-    """Return why no rule for a daemon of this name is ever asked on this machine; nothing if one may be."""
-    if daemon in stunnel_services() or _is_inetd_service(daemon):
+def askers() -> dict[str, Asker]:
+    """Return all who may ask libwrap on this machine, by their names in small letters."""
+    found = [Asker(name, "behind a wrapper", True) for name in servers_behind_a_wrapper()]
+    found += [Asker(name, "stunnel", False) for name in stunnel_sections()]
+    found += [Asker(name, program, False) for name, program in named_services()]
+    found += [Asker(name, path, name in PROCESS_PER_CLIENT) for path in _linked_programs() for name in _names_of(path)]
+    found += [
+        Asker(name, path, name in PROCESS_PER_CLIENT)
+        for name, patterns in PARTS.items()
+        for pattern in patterns
+        for path in glob.glob(pattern)
+        if is_linked(path)
+    ]
+    return {asker.name.lower(): asker for asker in found}
+
+
+@functools.lru_cache(1024)
+def why_never_asked(daemon: str) -> str | None:
+    """Return why no rule for this name is ever asked on this machine, maybe nothing to add; None if one may be."""
+    known = askers()
+    name = daemon.lower()
+    if name in known or name.isdigit():  # a port may stand there, too: hosts_access(5)
+        return None
+    programs = [path for prefix in ("", "rpc.", "in.") for path in _programs_by_name().get(prefix + name, ())]
+    if any(is_linked(path) is None for path in programs):
+        return None
+    if meant := meant_daemon(name):
+        return f"did you mean {meant}?"
+    if any(asker.name in NAMED_ANYWHERE for asker in known.values()):
+        return None
+    if programs:
+        return f"{programs[0]} is not linked with libwrap"
+    return "".join(f"did you mean {known[near].name}?" for near in difflib.get_close_matches(name, known, 1, CLOSE))
+
+
+@functools.lru_cache(1024)
+def meant_daemon(name: str) -> str:
+    """Return who asks by the name of which this is all but the beginning or the end: sshd for ssh; or nothing."""
+    known = askers()
+    if name in known or len(name) < 3:
         return ""
-    programs = _programs(daemon)
-    if not programs:
-        return f"no program, no service of inetd or xinetd and none of stunnel is called {daemon}"
-    return "" if any(map(_is_linked, programs)) else f"{programs[0]} is not linked with libwrap"
+    longer = (other for other in known if other.endswith(f"{name}d"))
+    near = next((other for other in (name.removeprefix("rpc."), f"in.{name}", *longer) if other in known), "")
+    return known[near].name if near else ""
+
+
+def _names_of(path: str) -> Iterator[str]:
+    program = os.path.basename(path)
+    yield from ALIASES.get(program, (program.removeprefix("rpc."),))  # rpc.mountd calls itself mountd
+
+
+def _linked_programs() -> Iterator[str]:
+    for path in _programs():
+        if os.path.basename(path) not in TOOLS and is_linked(path):
+            yield path
 
 
 @functools.lru_cache(None)
-def resident_daemons() -> tuple[str, ...]:
-    """Return the daemons of this machine that ask libwrap and stay in memory."""
-    return (*(name for name in RESIDENT if any(map(_is_linked, _programs(name)))), *stunnel_services())
+def _programs_by_name() -> dict[str, list[str]]:
+    programs: dict[str, list[str]] = {}
+    for path in _programs():
+        programs.setdefault(os.path.basename(path).lower(), []).append(path)
+    return programs
 
 
-def stunnel_services() -> list[str]:
-    """Return the sections of stunnel's configurations that use libwrap."""
-    texts = [text for text in _texts(STUNNEL) if re.search(r"^\s*libwrap\s*=\s*yes\b", text, re.M | re.I)]
-    return [name for text in texts for name in re.findall(r"^\s*\[([^]]+)\]", text, re.M)]
-
-
-def _is_inetd_service(daemon: str) -> bool:
-    word = re.compile(rf"(^|[\s/=]){re.escape(daemon)}(\s|$)", re.M | re.I)
-    lines = [line for pattern in INETD for text in _texts(pattern) for line in text.splitlines() if line[:1] != "#"]
-    return any(word.search(line) for line in lines)
-
-
-def _programs(daemon: str) -> list[str]:
-    names = [prefix + name for name in dict.fromkeys((daemon, daemon.lower())) for prefix in PREFIXES]
-    paths = [f"{directory}/{name}" for name in names for directory in DIRECTORIES]
-    parts = [path for pattern in PARTS.get(daemon.lower(), ()) for path in glob.glob(pattern)]
-    return [path for path in (*paths, *parts) if os.path.isfile(path)]
-
-
-def _is_linked(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            if LIBRARY in file.read():
-                return True
-        done = subprocess.run(["/usr/bin/ldd", path], capture_output=True, check=False)
-    except OSError:
-        return True
-    return done.returncode != 0 or LIBRARY in done.stdout
-
-
-def _texts(pattern: str) -> list[str]:
-    texts = []
-    for path in glob.glob(pattern):
+@functools.lru_cache(None)
+def _programs() -> tuple[str, ...]:
+    """Return the programs of this machine, each once."""
+    found: dict[tuple[int, int, str], str] = {}
+    for directory in (directory for pattern in DIRECTORIES for directory in sorted(glob.glob(pattern))):
         try:
-            with open(path, errors="replace") as file:
-                texts.append(file.read())
+            entries = list(os.scandir(directory))
         except OSError:
             continue
-    return texts
+        for entry in entries:
+            try:
+                if entry.is_file():
+                    status = entry.stat()
+                    found.setdefault((status.st_dev, status.st_ino, entry.name), entry.path)
+            except OSError:
+                continue
+    return tuple(found.values())

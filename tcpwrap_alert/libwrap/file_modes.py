@@ -8,6 +8,14 @@ import stat
 from collections.abc import Iterator
 
 
+def faults_of_file(path: str, if_unreadable: str) -> Iterator[str]:
+    """Say who else may change a file of rules, and what comes of it that not everybody may read it."""
+    if os.path.exists(path):
+        yield from map("{} may change what daemons run as root".format, others_who_may_change(path))
+        if not os.stat(path).st_mode & stat.S_IROTH:
+            yield f"not everybody may read it: for daemons that are not root, {if_unreadable}"
+
+
 def others_who_may_change(path: str) -> Iterator[str]:
     """Return who, root aside, may change or replace a file: by its mode or owner, or by those of its directories."""
     seen = set()

@@ -18,7 +18,16 @@ from ..errors import QueueFileCorrupt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .entry import Content
+    from typing import Protocol
+
+    class Content(Protocol):
+        """What a queue file holds: its kind, and its fields as text."""
+
+        @property
+        def kind(self) -> str: ...
+
+        def fields(self) -> dict[str, str]: ...
+
 
 FORMAT = b"tcpwrap-alert 1 "
 LINE_END = b"\0\n"

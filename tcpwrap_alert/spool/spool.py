@@ -32,10 +32,10 @@ from ..check_result import clean
 from ..denial import Denial
 from ..errors import QueueFileCorrupt, SpoolError
 from . import access
-from .corrupt import Corrupt
 from .entry import Entry, decode_content
 from .files import NamingFailure, fsync_path, make_directory, read_file, sync_file, write_aside, write_new
-from .leader import DirectoryLock, Leader
+from .leader import DirectoryLock
+from .place import FOR, Place
 from .queue_file import MAX_QUEUE_FILE_BYTES, encode_queue_file
 from .state import State, read_state, write_state
 from .submitted import AWAITED, Submitted, mark_accepted
@@ -46,18 +46,12 @@ if TYPE_CHECKING:
 
     from .entry import Content
 
-FOR = "for"
 
-
-class Spool:
+class Spool(Place):
     """The spool in the directory `path`. Every method raises SpoolError with path and reason when it cannot work."""
 
     def __init__(self, path: str) -> None:
-        self.path = path
-        self.name = os.path.basename(path)
-        self.new = os.path.join(path, "new")
-        self.corrupt = Corrupt(os.path.join(path, "corrupt"), self.new)
-        self.leader = Leader(os.path.join(path, "leader"))
+        super().__init__(path)
         self._state = os.path.join(path, "state")
 
     def enqueue(self, content: Content, at_ns: int = 0) -> str:
@@ -129,34 +123,6 @@ class Spool:
                 return os.lstat(path).st_mtime
             except FileNotFoundError:
                 return time.time()
-
-    def is_empty(self) -> bool:
-        """Say whether nothing waits, without reading more than one name."""
-        with NamingFailure("scan", self.new):
-            try:
-                with os.scandir(self.new) as directory:
-                    return next(iter(directory), None) is None
-            except FileNotFoundError:
-                return True
-
-    def is_idle(self) -> bool:
-        """Say whether a replay would find nothing to do."""
-        return not self.has_work() and not self.leader.exists()
-
-    def has_work(self) -> bool:
-        """Say whether something waits, here or in a box, or was set aside before its writer completed it."""
-        return not self.is_empty() or bool(self.corrupt.completed()) or any(box.has_work() for box in self.boxes())
-
-    def box(self, name: str) -> Spool:
-        """Return the small spool of what waits for one of several monitors."""
-        return Spool(os.path.join(self.path, FOR, name))
-
-    def boxes(self) -> list[Spool]:
-        """Return the boxes that there are, by name."""
-        try:
-            return [self.box(name) for name in sorted(os.listdir(os.path.join(self.path, FOR)))]
-        except OSError:
-            return []  # there is none, or it is not ours to look into
 
     def make_boxes(self) -> None:
         """Make the directory of the boxes."""

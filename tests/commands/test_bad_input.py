@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
@@ -11,6 +10,7 @@ import threading
 import time
 
 import pytest
+from support.messages import one_line
 
 DENIAL = ("firestorm", "TCP Wrappers", "2", "Denied sshd-203.0.113.7")
 
@@ -18,12 +18,6 @@ DENIAL = ("firestorm", "TCP Wrappers", "2", "Denied sshd-203.0.113.7")
 @pytest.fixture(params=[("submit_check_result",), ("tcpwrap-alert", "submit")], ids=["script", "command"])
 def command(request):
     return request.param
-
-
-@pytest.fixture
-def waiting(run):
-    """Return the rows of `queue --json`."""
-    return lambda: json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
 
 
 @pytest.fixture
@@ -55,13 +49,6 @@ def server():
         thread.join()
     for each in (*listeners, *connections):
         each.close()
-
-
-def one_line(text):
-    """Return `text`, which must be one line and no traceback."""
-    assert text.count("\n") == 1, text
-    assert "Traceback" not in text
-    return text
 
 
 @pytest.mark.parametrize("state", ["CRIT", "", "2.5", "critical!", "UP", "9" * 19])
@@ -192,7 +179,7 @@ def test_wrong_configuration_line_keeps_the_result(run, command, write_config, w
     path.write_text(path.read_text() + f"# a comment\n{line}\n")
     done = run(*command, *DENIAL)
     assert done.returncode == 78
-    assert f"send_nsca.cfg:3: {message}" in one_line(done.stderr)
+    assert f"send_nsca.cfg:4: {message}" in one_line(done.stderr)
     assert "xxxx" not in done.stderr
     assert len(waiting()) == 1
 

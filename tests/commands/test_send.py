@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import pty
 import signal
@@ -11,23 +9,18 @@ import subprocess
 import time
 
 import pytest
-from peers.fake_daemon import OLD_PACKET_SIZE, FakeDaemon, closes, silent, stock
+from peers.fake_daemon import OLD_PACKET_SIZE, closes, silent, stock
 from peers.nsca_daemon import wait_for
+from support import results
+from support.messages import one_line
 
-PASSWORD = "s3cret"
+PASSWORD = results.PASSWORD.decode()
 ETB = "\x17"
 RECORD = "h\ts\t0\tfine\n"
 FINE = ("h", "s", 0, "fine")
 ONE_SENT = "1 data packet(s) sent to host successfully.\n"
 NONE_SENT = "0 data packet(s) sent to host successfully.\n"
 CLOSED_PORT = 1
-
-
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, password=PASSWORD.encode(), **kwargs))
 
 
 @pytest.fixture
@@ -53,20 +46,8 @@ def outcome(done):
     return done.returncode, done.stdout, done.stderr
 
 
-def one_line(text):
-    """Return `text`, which must be one line and no traceback."""
-    assert text.count("\n") == 1, text
-    assert "Traceback" not in text
-    assert PASSWORD not in text
-    return text
-
-
-def fields_of(packets):
-    return [(each.host_name, each.service_description, each.return_code, each.plugin_output) for each in packets]
-
-
 def received(daemon, number=0):
-    return fields_of(daemon.connection(number).packets)
+    return results.fields_of(daemon.connection(number).packets)
 
 
 # Where to send to
@@ -401,12 +382,10 @@ def test_readable_password_warns_on_a_terminal_only(send, daemon, tmp_path):
 
 
 @pytest.fixture
-def waiting(run):
-    """Return what `queue` says of what waits."""
-    return lambda: [
-        (row["host_name"], row["service_description"], row["return_code"], row["plugin_output"])
-        for row in json.loads(run("tcpwrap-alert", "queue", "--json").stdout)
-    ]
+def waiting(waiting):
+    """Return the fields of what waits."""
+    fields = ("host_name", "service_description", "return_code", "plugin_output")
+    return lambda: [tuple(map(row.get, fields)) for row in waiting()]
 
 
 def test_without_spool_nothing_is_kept(send, waiting, spool_dir, write_config):
@@ -521,7 +500,7 @@ def sending(daemon):
 
 
 def test_a_record_is_sent_when_it_is_complete(sending, daemon):
-    assert fields_of(daemon.connections[0].packets) == [FINE]
+    assert results.fields_of(daemon.connections[0].packets) == [FINE]
     assert sending.communicate(RECORD, timeout=20) == (ONE_SENT.replace("1", "2"), "")
     assert sending.returncode == 0
     assert received(daemon) == [FINE, FINE]

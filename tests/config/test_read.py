@@ -386,7 +386,7 @@ def test_section_that_is_there_twice_is_told(write):
     assert fault_of(path) == f"{path}:3: section [a] is here twice"
 
 
-def test_sections_are_monitors_with_defaults_from_above(read):
+def test_sections_have_defaults_from_above(read):
     config = read("password=top\nhost_name=firestorm\n[a]\nserver=h:1\n[b]\nserver=i\npassword=own\n")
     assert [(monitor.name, str(monitor)) for monitor in config.monitors] == [("a", "h:1"), ("b", "i:5667")]
     assert [monitor.targets[0].password for monitor in config.monitors] == [b"top", b"own"]

@@ -5,40 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
-from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
-from tcpwrap_alert.spool.spool import Spool
 
 MINUTE_S = 60
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
-
-
-@pytest.fixture
-def answer(monkeypatch):
-    """Let a scripted transport take the place of the configured one, and return it."""
-
-    def use(script):
-        transport = ScriptedTransport(script)
-        monkeypatch.setattr(drain_module, "open_transport", transport.open)
-        return transport
-
-    return use
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import denials
 from support.configs import entry_of, wording_of
 
 from tcpwrap_alert.check_result import CheckResult
@@ -30,8 +30,7 @@ def outputs(waiting, now_s=NOON_S + 60, **values):
 
 def counted(parcels):
     """Return how many denials the monitor would count."""
-    found = [re.search(r"\bdenied=(\d+)", parcel.result.plugin_output) for parcel in parcels]
-    return sum(int(match[1]) if match else 1 for match in found)
+    return denials.counted(parcel.result.plugin_output for parcel in parcels)
 
 
 def test_one_denial_is_as_it_was():

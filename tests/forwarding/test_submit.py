@@ -5,40 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolError
-from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import AT_ONCE, submit, submit_all
 from tcpwrap_alert.spool.spool import Spool
 
 DOWN = ConnectError("connection refused", "m:1")
 DAY_S = 86_400
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
-
-
-@pytest.fixture
-def answer(monkeypatch):
-    """Let a scripted transport take the place of the configured one, and return it."""
-
-    def use(script):
-        transport = ScriptedTransport(script)
-        monkeypatch.setattr(drain_module, "open_transport", transport.open)
-        return transport
-
-    return use
 
 
 def result(text="mine"):

@@ -43,9 +43,14 @@ class Host:
         shell.run(block._replace(text=block.text[begin:end]))
         shell.type("PATH=$PATH:/opt/tcpwrap-alert/bin\n")
 
-    def nsca(self, password="s3cret"):
-        """Start the NSCA server of README's monitor."""
-        return self._start_nsca(address=MONITOR, port=5667, method=14, password=password)
+    def nsca(self, address=MONITOR, password="s3cret"):
+        """Start the NSCA server of README's monitor, or another one."""
+        return self._start_nsca(address=address, port=5667, method=14, password=password)
+
+    def name(self, name):
+        """Give this machine one more name."""
+        with open("/etc/hosts", "a") as hosts:
+            hosts.write(f"127.0.0.1 {name}\n")
 
     def run(self, *argv, **kwargs):
         """Run a program as root; return its exit status and output."""
@@ -55,7 +60,7 @@ class Host:
     def deny(self):
         """Have a connection denied, and wait until the forwarder has tried to send the alert."""
         assert self.run(HOOK, "203.0.113.7", "sshd").returncode == 0
-        wait_for((SPOOL / "last_error").exists, "no attempt was made")
+        wait_for((SPOOL / "state").exists, "no attempt was made")
 
     def lets_add(self, user):
         """Say whether a user may add to the spool."""
@@ -94,6 +99,15 @@ def test_commands_do_what_the_page_says(host, shell, page, section):
         pytest.fail("the stage has a scene too many")
 
 
+def test_check_finds_nothing_wrong_with_more_rules(host):
+    allow, deny = (block.text for block in read_blocks(PAGES[1], "text") if block.section == "More rules")
+    Path("/etc/hosts.evil").touch()
+    Path("/etc/hosts.allow").write_text(allow)
+    Path("/etc/hosts.deny").write_text(deny)
+    done = host.run(TCPWRAP_ALERT, "check")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_every_stage_has_a_section():
     assert set(STAGES) - set(CASES) == set()
 
@@ -112,6 +126,15 @@ def right_and_wrong_password(host):
     yield
     yield
     assert server.results() == ["firestorm;Backup;0;OK - 12 GiB | time=81s"]
+
+
+@stage("send", "Under the name send_nsca")
+def send_nsca(host):
+    server = host.nsca()
+    Path("/etc/send_nsca.cfg").write_text("encryption_method=14\npassword=s3cret\n")
+    yield
+    yield
+    assert server.results() == ["firestorm;Backup;0;OK"]
 
 
 @stage("send", "What differs from C")
@@ -171,10 +194,20 @@ def nagios_on_this_host(host):
     nagios.stop()
 
 
+@stage("monitors", "Several monitors")
+def second_monitor(host):
+    host.name("nagios2.example")
+    servers = (host.nsca(), host.nsca(address="127.0.0.1", password="another"))
+    yield
+    assert [server.results() for server in servers] == [["firestorm;TCP Wrappers;2;Denied test-203.0.113.7"]] * 2
+    servers[1].stop()
+    yield
+    assert servers[0].results()[1:] == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.8"]
+
+
 @stage("monitors", "NRPE: ask for the state of the spool")
 def nrpe(host):
-    with open("/etc/hosts", "a") as hosts:
-        hosts.write("127.0.0.1 firestorm\n")
+    host.name("firestorm")
     os.mkdir("/run/nagios")
     shutil.chown("/run/nagios", "nagios", "nagios")
     host.peer("sudo")

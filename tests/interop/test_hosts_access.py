@@ -13,9 +13,13 @@ from peers import libwrap
 from support.missing import skip_or_fail
 
 from tcpwrap_alert.libwrap.check_rules import check_rules
-from tcpwrap_alert.libwrap.hosts_access import LAST, OPTIONS, read_rules
+from tcpwrap_alert.libwrap.findings import Findings
+from tcpwrap_alert.libwrap.hosts_access import read_rules
+from tcpwrap_alert.libwrap.options import LAST, OPTIONS
+from tcpwrap_alert.libwrap.reach import Decided
 
 SPAWN = b"ALL: ALL: spawn (HOOK %h %d) &\n"
+LOCAL = b"ALL: 127.0.0.1\n"  # without it nobody at all could come in
 ALERT = (True, ["203.0.113.7 sshd"])
 NO_ALERT = (True, [])
 ALLOWED = (False, [])
@@ -40,7 +44,7 @@ def check(wrap):
     """Put rules in place; return the texts of what we find, without paths and lines."""
 
     def find(deny, allow=b""):
-        wrap.write(allow, deny)
+        wrap.write(LOCAL + allow, deny)
         return [finding.text for finding in check_rules(str(wrap.hosts_allow), str(wrap.hosts_deny))]
 
     return find
@@ -88,7 +92,7 @@ def test_rules_that_we_find_right_are_an_alert(wrap, check, deny, allow):
         (SPAWN, b"sshd: ALL", ALERT, "no newline at the end"),
         (SPAWN, b"vsftpd ALL\nsshd: 203.\n", ALLOWED, "no ':' between daemons and clients"),
         (b"ALL: ALL: spawn (HOOK %h %d; echo a:b) &\n", b"", NO_ALERT, "unknown option 'b)'"),
-        (b"ALL: 2001:db8::1: spawn (HOOK %h %d) &\n" + SPAWN, b"", ALERT, "unknown option 'db8'"),
+        (b"ALL: 2001:db8::1: spawn (HOOK %h %d) &\n" + SPAWN, b"", ALERT, "nobody by '2001:db8::1'"),
         (b"sshd: 203.: nice x\n" + SPAWN, b"", NO_ALERT, "'nice' cannot have the value 'x'"),
         (SPAWN.replace(b"HOOK", b"HOOK.old"), b"", NO_ALERT, "no rule calls handle_tcp_wrapper"),
         (b"ALL: ALL: mail root: spawn (HOOK %h %d) &\n", b"", NO_ALERT, "unknown option 'mail'"),
@@ -151,9 +155,9 @@ def test_an_option_is_carried_out_or_wrong_as_we_say(wrap, name, value):
     if name in ("banners", "group", "user", "twist", "aclexec", "setenv") and value:
         return  # whether there is such a thing is not for us to say; a twist needs a connection
     wrap.write(b"", f"ALL: ALL: {name} {value}: spawn HOOK %h %d\n".encode())
-    _, findings = read_rules(str(wrap.hosts_deny), False)
-    assert (wrap.ask() == ALERT) is (not findings)
-    assert findings or name not in LAST
+    (rule,) = read_rules(str(wrap.hosts_deny), False, Findings())
+    assert (wrap.ask() == ALERT) is (not rule.effect.fault)
+    assert rule.effect.fault or name not in LAST
 
 
 @pytest.mark.parametrize(("name", "answer"), [("hosts_deny", NO_ALERT), ("hosts_allow", ALERT)])
@@ -236,3 +240,33 @@ def test_rules_without_findings_alert_on_denials_only(wrap, allow, deny):
         for client in ("203.0.113.7", "203.0.113.8", "198.51.100.9"):
             is_denied, calls = wrap.ask(daemon, client)
             assert calls == ([f"{client} {daemon}"] if is_denied else [])
+
+
+MORE_DAEMONS = ["ALL", "sshd", "ss*", "*d", "vsftpd, SSHD", "ALL EXCEPT sshd", "*d EXCEPT v* EXCEPT vsftpd"]
+MORE_CLIENTS = ["ALL", "203.0.113.7", "203.0.113.", "203.0.113.0/25", "*.7", "KNOWN", "203.0.113.7 198.51.100."]
+MORE_CLIENTS += ["203. EXCEPT 203.0.113.7", "ALL EXCEPT 203.0.113.0/24", "198.51.100.9 EXCEPT ALL"]
+MORE_CLIENTS += ["203. EXCEPT 203.0.113. EXCEPT 203.0.113.7"]
+MORE_RULES = st.lists(
+    st.builds(
+        "{} : {} : spawn (HOOK %h {}) &: deny\n".format, *map(st.sampled_from, (MORE_DAEMONS, MORE_CLIENTS, ["NUMBER"]))
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@given(MORE_RULES)
+@settings(max_examples=200, deadline=None)
+def test_rule_that_we_find_decided_is_never_asked(wrap, rules):
+    """Whatever client and daemon: libwrap carries out another rule for each."""
+    numbered = "".join(rule.replace("NUMBER", str(number)) for number, rule in enumerate(rules))
+    wrap.write(b"", numbered.encode())
+    decided, never = Decided(), set()
+    for number, rule in enumerate(read_rules(str(wrap.hosts_deny), False, Findings())):
+        if decided.decider(rule):
+            never.add(str(number))
+        decided.add(rule)
+    for daemon in ("sshd", "vsftpd", "nrpe"):
+        for client in ("203.0.113.7", "203.0.113.200", "203.1.1.7", "198.51.100.9"):
+            for call in wrap.ask(daemon, client)[1]:
+                assert call.split()[1] not in never

@@ -33,11 +33,10 @@ from peers.fake_daemon import FakeDaemon, closes, reads, resets
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.missing import skip_or_fail
+from support.results import lines_of, make_results, monitor_of
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
-from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
@@ -224,19 +223,6 @@ def converse_with(start_nsca):
     return converse
 
 
-def monitor_of(daemon, **changes):
-    values = {"password": PASSWORD.encode(), "encryption_method": daemon.method, "timeout_s": TIMEOUT_S, **changes}
-    return Server(DAEMON_ADDRESS, daemon.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
-
-
-def expected_results(count):
-    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
-
-
 def outcome_of(monitor, count):
     """Return the outcome, an error as its class and text, and the seconds that it took."""
     start = time.monotonic()
@@ -281,16 +267,16 @@ def converse(daemon, conversation):
     changes = dict(PEERS[name])
     if "encryption_method" in changes:
         changes["encryption_method"] = {1: 14, 14: 1}[method]
-    return outcome_of(monitor_of(daemon, **changes), count)
+    return outcome_of(monitor_of(daemon, **{"timeout_s": TIMEOUT_S, **changes}), count)
 
 
 def find_problem(conversation, told):
     """Return what does not fit: outcome, what arrived, what was sent, and an unknown outcome before the deadline."""
     _, name, count = conversation
     (outcome, took_s), arrived = told
-    expected = expected_results(count) if name == "right password" else []
+    expected = lines_of(count) if name == "right password" else []
     if outcome == ACCEPTED:
-        fits = arrived == expected_results(count) == expected
+        fits = arrived == lines_of(count) == expected
     elif type(outcome) is RejectedError:
         fits = arrived == expected == []
     else:
@@ -333,7 +319,7 @@ def test_acceptance_is_seen_with_a_late_extra_byte(connect_by, converse_with):
     outcome, _, arrived = converse_with(line, 3, method=14)
     assert {segment.length for segment in line.segments if has_end_of_client(segment)} == {1}
     assert outcome == ACCEPTED
-    assert arrived == expected_results(3)
+    assert arrived == lines_of(3)
 
 
 @pytest.mark.parametrize("condition", [has_end_of_client, is_end_by_daemon, is_data_of_client])
@@ -341,7 +327,7 @@ def test_a_lost_segment_does_not_change_acceptance(connect_by, converse_with, co
     line = connect_by(ALONE_MTU, losing(condition, times=1))
     outcome, _, arrived = converse_with(line, 3)
     assert outcome == ACCEPTED
-    assert arrived == expected_results(3)
+    assert arrived == lines_of(3)
 
 
 @pytest.mark.parametrize(("mtu", "count"), [(576, 50), (ALONE_MTU, 1)])
@@ -367,7 +353,7 @@ def test_outcome_is_not_known_if_the_line_dies_late(connect_by, converse_with):
     assert type(outcome) is OutcomeTimedOut
     assert "no outcome within 2 s" in str(outcome)
     assert took_s >= 2.0
-    assert arrived == expected_results(3)
+    assert arrived == lines_of(3)
 
 
 def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with):
@@ -382,7 +368,7 @@ def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with)
 def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
     line = connect_by(1500)
     with FakeDaemon(password=PASSWORD.encode(), address=DAEMON_ADDRESS) as daemon:
-        assert line.inside(outcome_of, monitor_of(daemon), 1)[0] == ACCEPTED
+        assert line.inside(outcome_of, monitor_of(daemon, timeout_s=TIMEOUT_S), 1)[0] == ACCEPTED
     last_segments = [segment.length for segment in line.segments if has_end_of_client(segment)]
     assert last_segments == [4305 % 1448]
 
@@ -396,7 +382,7 @@ def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
 def test_end_after_one_packet_is_a_rejection(connect_by, end, count, delay_s):
     line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
-        outcome, took_s = line.inside(outcome_of, monitor_of(daemon), count)
+        outcome, took_s = line.inside(outcome_of, monitor_of(daemon, timeout_s=TIMEOUT_S), count)
         assert len(daemon.connection().received) == 4304
     assert type(outcome) is RejectedError
     assert took_s < TIMEOUT_S
@@ -435,7 +421,7 @@ class Host:
         """Return how many results came twice; none is lost, and none came more often."""
         assert self._spool.scan() == []
         times = collections.Counter(re.sub(r" \(at [^)]*\)", "", result) for result in self._daemon.results())
-        assert set(times) == set(expected_results(self._count))
+        assert set(times) == set(lines_of(self._count))
         assert max(times.values()) <= 2
         return sum(times.values()) - self._count
 

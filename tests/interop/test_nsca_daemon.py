@@ -13,6 +13,7 @@ import pytest
 from peers.fake_daemon import black_hole
 from peers.nsca_daemon import MODES, wait_for
 from support import namespaces
+from support.results import lines_of, make_results, monitor_of
 from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
@@ -20,22 +21,8 @@ from tcpwrap_alert.errors import OutcomeUnknown, RejectedError
 from tcpwrap_alert.nsca import client
 from tcpwrap_alert.nsca.cipher import METHODS
 from tcpwrap_alert.nsca.client import ACCEPTED, Connection, send_check_results
-from tcpwrap_alert.nsca.server import Server
 
 PASSWORD = "s3cret with a blank"
-
-
-def monitor_of(daemon, **changes):
-    values = {"password": daemon.password.encode(), "encryption_method": daemon.method, **changes}
-    return Server(values.pop("host", daemon.address), daemon.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
-
-
-def lines_of(count):
-    return [f"firestorm;TCP Wrappers;2;Denied sshd-203.0.113.{number}" for number in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ are counted at the server's end, from the packets that it really took, over all 
 from __future__ import annotations
 
 import collections
-import contextlib
 import os
 import random
 import re
@@ -20,7 +19,6 @@ import pytest
 from peers import fake_daemon
 from peers.fake_daemon import (
     INIT_VECTOR,
-    FakeDaemon,
     answers,
     black_hole,
     closes,
@@ -40,13 +38,13 @@ from peers.fake_daemon import (
 )
 from peers.name_server import NameServer
 from peers.nsca_daemon import wait_for
+from support.messages import one_line
+from support.results import PASSWORD, numbered_results
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
-PASSWORD = b"s3cret-Wort"
 TIMEOUT_S = 0.7
 ALLOWED_S = 1.0  # beside the deadline
 DRIP_S = TIMEOUT_S / 10  # a byte per second, beside a deadline of ten
@@ -71,11 +69,12 @@ class Host:
         self.spool = Spool(str(directory / "spool"))
         self.config = directory / "send_nsca.cfg"
         values = {"server": server, "timeout": TIMEOUT_S, "password": PASSWORD.decode(), **settings}
+        values["verdict"] = "direct"  # to find it out takes two seconds for each server
         self.config.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
         self.config.chmod(0o600)
 
     def enqueue(self, *numbers):
-        for result in make_results(*numbers):
+        for result in numbered_results(*numbers):
             self.spool.enqueue(result)
 
     def run(self, *argv, text=""):
@@ -100,29 +99,10 @@ def make_host(tmp_path):
     return lambda server, **settings: Host(tmp_path / f"host{next(numbers)}", server, **settings)
 
 
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-def make_results(*numbers):
-    return [CheckResult("firestorm", f"Service {number}", number % 4, "text") for number in numbers]
-
-
 def times_received(daemon):
     """Return how often each check result came, by its number."""
     packets = [packet for connection in daemon.connections for packet in connection.packets]
     return collections.Counter(int(packet.service_description.split()[1]) for packet in packets)
-
-
-def one_line(text):
-    """Return `text`, which must be one line, no traceback, and without the password."""
-    assert text.count("\n") == 1, text
-    assert PASSWORD.decode() not in text
-    assert "Traceback" not in text
-    return text
 
 
 # Each sickness meets the first connection of each command; the next connection finds the server well again.

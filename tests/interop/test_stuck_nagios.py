@@ -17,7 +17,6 @@ import pytest
 from peers.nsca_daemon import LINE, MODES, wait_for
 
 from tcpwrap_alert.check_result import CheckResult
-from tcpwrap_alert.spool.spool import Spool
 
 pytestmark = pytest.mark.alone
 
@@ -79,11 +78,6 @@ def start(start_nsca, write_config):
         return daemon
 
     return start_with_pipe
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
 
 
 @pytest.fixture

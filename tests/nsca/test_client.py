@@ -24,6 +24,7 @@ from peers.fake_daemon import (
     sends_init_and_end,
 )
 from support import namespaces
+from support.results import PASSWORD, fields_of, make_results, monitor_of
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import (
@@ -43,7 +44,6 @@ from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
 
-PASSWORD = b"s3cret-Wort"
 METHODS = (0, 1, 14)
 COUNTS = (1, 2, 15, 16, 17, 31, 200)
 PACKET = 4304
@@ -56,32 +56,10 @@ SEGMENT_SIZE = 550
 
 
 @pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-@pytest.fixture
 def hosts(isolated):
     """Write /etc/hosts for this test."""
     yield lambda *lines: namespaces.bind_over("/etc/hosts", "".join(f"{line}\n" for line in lines))
     namespaces.unbind("/etc/hosts")
-
-
-def monitor_of(daemon, **changes):
-    values = {"password": daemon.password, "encryption_method": daemon.method, "timeout_s": 10.0, **changes}
-    return Server(values.pop("host", daemon.address), daemon.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", f"Service {number}", number % 4, f"Größe {number}") for number in range(count)]
-
-
-def fields_of(packets):
-    return [
-        (packet.host_name, packet.service_description, packet.return_code, packet.plugin_output) for packet in packets
-    ]
 
 
 def send_in_vain(monitor, results=None, place=None):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 
 import pytest
-from peers.fake_daemon import FakeDaemon, holds, reads, resets, sends_init, silent, stock
+from peers.fake_daemon import holds, reads, resets, sends_init, silent, stock
 from peers.nsca_daemon import wait_for
+from support.results import PASSWORD, monitor_of, numbered_results
 
 from tcpwrap_alert.nsca import (
     ACCEPTED,
@@ -24,24 +24,7 @@ from tcpwrap_alert.nsca import (
     conversation,
 )
 
-PASSWORD = b"s3cret"
 PACKET = 4304
-
-
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-def monitor_of(daemon, **changes):
-    values = {"password": PASSWORD, "encryption_method": daemon.method, **changes}
-    return Server(daemon.address, daemon.port, **values)
-
-
-def make_results(*numbers):
-    return [CheckResult("firestorm", f"Service {number}", 0, "OK") for number in numbers]
 
 
 def services(connection):
@@ -63,7 +46,7 @@ def test_many_sends_are_one_connection_and_outcome(start, method):
     daemon = start(method=method)
     with Connection(monitor_of(daemon)) as connection:
         for number in range(20):
-            connection.send(make_results(number))
+            connection.send(numbered_results(number))
         assert (connection.delivered, connection.unconfirmed) == (0, 20)
     assert (connection.delivered, connection.unconfirmed) == (20, 0)
     assert len(daemon.connections) == 1
@@ -83,7 +66,7 @@ def test_without_a_result_no_connection_is_made(start):
 def test_a_result_is_on_its_way_when_send_returns(start):
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
-        connection.send(make_results(1))
+        connection.send(numbered_results(1))
         wait_for(lambda: daemon.connections and services(daemon.connections[0]) == [1], "the packet has not come")
 
 
@@ -91,9 +74,9 @@ def test_results_go_out_as_the_iterable_yields_them(start):
     daemon = start()
 
     def results():
-        yield from make_results(*range(16))
+        yield from numbered_results(*range(16))
         wait_for(lambda: daemon.connections and len(daemon.connections[0].packets) >= 15, "no block has come")
-        yield from make_results(16)
+        yield from numbered_results(16)
 
     with Connection(monitor_of(daemon)) as connection:
         connection.send(results())
@@ -103,10 +86,10 @@ def test_results_go_out_as_the_iterable_yields_them(start):
 def test_asking_for_the_outcome_ends_the_connection(start):
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
-        connection.send(make_results(1, 2))
+        connection.send(numbered_results(1, 2))
         assert connection.confirm() == ACCEPTED
         assert connection.delivered == 2
-        connection.send(make_results(3))
+        connection.send(numbered_results(3))
     assert [services(daemon.connection(number)) for number in (0, 1)] == [[1, 2], [3]]
     assert connection.delivered == 3
 
@@ -115,7 +98,7 @@ def test_old_connection_is_renewed_after_its_outcome(start, monkeypatch):
     monkeypatch.setattr(client, "RENEW_AFTER_S", 0.0)
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
-        connection.send(make_results(1, 2, 3))
+        connection.send(numbered_results(1, 2, 3))
         assert (connection.delivered, connection.unconfirmed) == (2, 1)
     assert [services(daemon.connection(number)) for number in range(3)] == [[1], [2], [3]]
     assert all(len(daemon.connection(number).received) == PACKET + 1 for number in range(3))
@@ -129,8 +112,8 @@ def test_a_connection_that_was_silent_is_renewed(start, monkeypatch):
     monkeypatch.setattr(client, "SILENCE_S", 0.0)
     daemon = start()
     with Connection(monitor_of(daemon)) as connection:
-        connection.send(make_results(1))
-        connection.send(make_results(2))
+        connection.send(numbered_results(1))
+        connection.send(numbered_results(2))
     assert [services(daemon.connection(number)) for number in range(2)] == [[1], [2]]
     assert connection.delivered == 2
 
@@ -141,10 +124,10 @@ def test_end_after_a_silence_is_no_rejection(start, monkeypatch, is_confirmed):
     monkeypatch.setattr(conversation, "SILENCE_S", 0.0)
     daemon = start(reads(PACKET, then=resets))
     connection = Connection(monitor_of(daemon))
-    connection.send(make_results(1))
+    connection.send(numbered_results(1))
     daemon.connection()
     with pytest.raises(OutcomeUnknown, match="closed after a silence"):
-        connection.confirm() if is_confirmed else connection.send(make_results(2))
+        connection.confirm() if is_confirmed else connection.send(numbered_results(2))
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
 
 
@@ -153,7 +136,7 @@ def test_slow_result_does_not_wait_for_the_next(start, monkeypatch):
     daemon = start()
 
     def results():
-        yield from make_results(1)
+        yield from numbered_results(1)
         wait_for(lambda: daemon.connections and services(daemon.connections[0]) == [1], "it waits")
 
     with Connection(monitor_of(daemon)) as connection:
@@ -163,19 +146,19 @@ def test_slow_result_does_not_wait_for_the_next(start, monkeypatch):
 @pytest.mark.parametrize("count", [1, 15, 16, 100])
 def test_a_wrong_password_is_rejected_at_the_end(start, count):
     daemon = start(password=b"other")
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(monitor_of(daemon, password=PASSWORD))
     with pytest.raises(RejectedError, match="wrong password"), connection:
-        connection.send(make_results(*range(count)))
+        connection.send(numbered_results(*range(count)))
     assert connection.delivered == 0
 
 
 def test_a_wrong_password_is_rejected_at_the_next_send(start):
     daemon = start(password=b"other")
-    connection = Connection(monitor_of(daemon))
-    connection.send(make_results(1))
+    connection = Connection(monitor_of(daemon, password=PASSWORD))
+    connection.send(numbered_results(1))
     daemon.connection()
     with pytest.raises(RejectedError):
-        connection.send(make_results(2))
+        connection.send(numbered_results(2))
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
     assert len(daemon.connections) == 1
 
@@ -184,13 +167,13 @@ def test_after_an_error_a_connection_is_not_used_again(start):
     """Its numbers would not say any more which results are delivered."""
     daemon = start(takes_turns(reads(PACKET, then=resets), stock))
     with Connection(monitor_of(daemon)) as connection:
-        connection.send(make_results(1))
+        connection.send(numbered_results(1))
         daemon.connection()
         with pytest.raises(RejectedError):
-            connection.send(make_results(2))
+            connection.send(numbered_results(2))
         assert connection.confirm() is None
         with pytest.raises(ValueError, match="make a new one"):
-            connection.send(make_results(3))
+            connection.send(numbered_results(3))
     assert (connection.delivered, connection.unconfirmed) == (0, 1)
     assert len(daemon.connections) == 1
 
@@ -199,17 +182,17 @@ def test_failed_connection_may_be_tried_again(start):
     daemon = start(takes_turns(silent, stock))
     with Connection(monitor_of(daemon, timeout_s=0.3)) as connection:
         with pytest.raises(DeliveryError):
-            connection.send(make_results(1))
-        connection.send(make_results(1))
+            connection.send(numbered_results(1))
+        connection.send(numbered_results(1))
     assert connection.delivered == 1
 
 
 def test_results_sent_before_an_error_stay_counted(start, monkeypatch):
     daemon = start(takes_turns(stock, reads(PACKET, then=resets)))
     connection = Connection(monitor_of(daemon))
-    connection.send(make_results(1, 2))
+    connection.send(numbered_results(1, 2))
     connection.confirm()
-    connection.send(make_results(3))
+    connection.send(numbered_results(3))
     with pytest.raises(RejectedError):
         connection.confirm()
     assert (connection.delivered, connection.unconfirmed) == (2, 1)
@@ -218,11 +201,11 @@ def test_results_sent_before_an_error_stay_counted(start, monkeypatch):
 @pytest.mark.parametrize(("password", "delivered"), [(PASSWORD, 1), (b"other", 0)])
 def test_error_in_the_block_comes_after_the_outcome(start, password, delivered):
     daemon = start(password=password)
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(monitor_of(daemon, password=PASSWORD))
 
     def fail_after_a_result():
         with connection:
-            connection.send(make_results(1))
+            connection.send(numbered_results(1))
             raise KeyError("ours")
 
     with pytest.raises(KeyError, match="ours"):
@@ -235,7 +218,7 @@ def test_error_of_the_iterable_comes_after_delivery(start):
     daemon = start()
 
     def results():
-        yield from make_results(1)
+        yield from numbered_results(1)
         raise OSError("the input is gone")
 
     connection = Connection(monitor_of(daemon))
@@ -251,7 +234,7 @@ def test_an_interrupt_does_not_wait_for_the_outcome(start):
 
     def interrupt():
         with connection:
-            connection.send(make_results(1))
+            connection.send(numbered_results(1))
             raise KeyboardInterrupt
 
     start_s = time.monotonic()
@@ -264,7 +247,7 @@ def test_an_interrupt_does_not_wait_for_the_outcome(start):
 def test_2_7_layout_makes_a_connection_for_each_result(start):
     daemon = start(packet_size=720)
     with Connection(monitor_of(daemon, legacy_2_7_mode=True)) as connection:
-        connection.send(make_results(1, 2, 3))
+        connection.send(numbered_results(1, 2, 3))
         assert connection.confirm() is None
         assert connection.delivered == 3
     assert [len(daemon.connection(number).received) for number in range(3)] == [720] * 3
@@ -275,7 +258,7 @@ def test_the_2_7_layout_has_its_own_outcome(start, monkeypatch):
     confirm = Connection.confirm
     monkeypatch.setattr(Connection, "confirm", lambda self: outcomes.append(confirm(self)))
     daemon = start(packet_size=720)
-    Connection(monitor_of(daemon, legacy_2_7_mode=True)).send(make_results(1))
+    Connection(monitor_of(daemon, legacy_2_7_mode=True)).send(numbered_results(1))
     assert outcomes == [SENT_NOT_KNOWN]
 
 
@@ -296,7 +279,7 @@ def test_a_slow_input_is_no_late_server(start):
     def results():
         for number in range(3):
             slow.wait(0.3)
-            yield from make_results(number)
+            yield from numbered_results(number)
         slow.wait(0.3)
 
     with Connection(monitor_of(daemon, timeout_s=0.5)) as connection:
@@ -309,7 +292,7 @@ def test_a_server_that_hangs_is_an_error_in_time(start, behaviour, kind):
     daemon = start(behaviour, receive_buffer=4096)
     connection = Connection(monitor_of(daemon, timeout_s=0.4))
     with pytest.raises(kind, match=r"within 0\.4 s"), connection:
-        connection.send(make_results(*range(400)))
+        connection.send(numbered_results(*range(400)))
     assert connection.delivered == 0
 
 
@@ -317,7 +300,7 @@ def test_nobody_listens(start):
     daemon = start()
     monitor = Server("127.0.0.1", 1, timeout_s=1)
     with pytest.raises(ConnectError), Connection(monitor) as connection:
-        connection.send(make_results(1))
+        connection.send(numbered_results(1))
     assert daemon.connections == []
 
 
@@ -346,5 +329,5 @@ def test_impossible_method_never_connects(start, method):
         pytest.raises(ValueError, match=f"encryption_method {method}"),
         Connection(Server("127.0.0.1", daemon.port, encryption_method=method)) as connection,
     ):
-        connection.send(make_results(1))
+        connection.send(numbered_results(1))
     assert daemon.connections == []

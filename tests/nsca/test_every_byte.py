@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,6 @@ from peers import fake_daemon
 from peers.fake_daemon import (
     INIT_SIZE,
     INIT_VECTOR,
-    FakeDaemon,
     closes,
     reads,
     reads_in_drips,
@@ -21,37 +19,27 @@ from peers.fake_daemon import (
     sends,
     sends_init,
 )
+from support.results import make_results, monitor_of
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeTimedOut, ProtocolError, RejectedError
 from tcpwrap_alert.nsca.client import send_check_results
-from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
 
-PASSWORD = b"s3cret-Wort"
 PACKET = 4304
 TIMEOUT_S = 0.8
 ALLOWED_S = 1.0  # beside the deadline
 LONG_S = 3.0
 
 
-@pytest.fixture
-def start():
-    """Start fake daemons and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda behaviour, **kwargs: stack.enter_context(FakeDaemon(behaviour, password=PASSWORD, **kwargs))
-
-
 def errors_of(daemons, count, timeout_s=LONG_S):
     """Send `count` results to each daemon; return the errors, after the checks that hold for all of them."""
-
-    results = [CheckResult("firestorm", f"Service {number}", 0, "text") for number in range(count)]
+    results = make_results(count)
 
     def send(daemon):
         started = time.monotonic()
         with pytest.raises(DeliveryError) as caught:
-            send_check_results(Server("127.0.0.1", daemon.port, PASSWORD, timeout_s=timeout_s), results)
+            send_check_results(monitor_of(daemon, timeout_s=timeout_s), results)
         assert time.monotonic() - started < timeout_s + ALLOWED_S
         assert str(caught.value).startswith(f"127.0.0.1:{daemon.port}: ")
         return caught.value

@@ -10,13 +10,12 @@ import threading
 
 import pytest
 from peers.nsca_daemon import wait_for
+from support.results import fields_of, make_results, monitor_of
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import DeliveryError
 from tcpwrap_alert.nsca import receiver as receiver_module
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.receiver import Receiver
-from tcpwrap_alert.nsca.server import Server
 
 METHODS = (0, 1, 14)
 PASSWORD = "s3cret with a blank"
@@ -36,7 +35,8 @@ class Running:
         self.results = []
         self.rejections = []
         self.receiver = Receiver(0, password.encode(), method, self.results.append, self.rejections.append)
-        self.port = self.receiver.port
+        self.address, self.port = "127.0.0.1", self.receiver.port
+        self.password, self.method = password, method
         self._thread = threading.Thread(target=self.receiver.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -46,10 +46,7 @@ class Running:
         self.receiver.server_close()
 
     def records(self):
-        return [
-            (result.host_name, result.service_description, result.return_code, result.plugin_output)
-            for result in self.results
-        ]
+        return fields_of(self.results)
 
     def wait_for_rejections(self, count):
         wait_for(lambda: len(self.rejections) >= count, f"not {count} rejections: {self.rejections}, {self.results}")
@@ -79,22 +76,13 @@ def send_nsca(peer, write_config):
 
     def send(running, records, *flags, method=None, password=PASSWORD):
         values = {"password": password} if password else {}
-        method = running.receiver.encryption_method if method is None else method
+        method = running.method if method is None else method
         config = write_config(encryption_method=method, **values)
         text = RECORD_END.join("\t".join(map(str, record)) + "\n" for record in records)
         command = [program, "-H", "127.0.0.1", "-p", str(running.port), "-to", "10", "-c", str(config), *flags]
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=20)
 
     return send
-
-
-def monitor_of(running, **changes):
-    values = {"password": PASSWORD.encode(), "encryption_method": running.receiver.encryption_method, **changes}
-    return Server("127.0.0.1", running.port, **values)
-
-
-def make_results(count):
-    return [CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.{number}") for number in range(count)]
 
 
 def connect(running):

@@ -18,7 +18,7 @@ EXAMPLE = (ROOT / "examples" / "hosts.deny").read_text()
 HOOK = "/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d"
 
 # What each daemon may use of these says `is_resident`: such a one must not be twisted.
-SPAWN, TWIST, CLASSIC = "spawn (…) &", "twist (…) &", "RFC931: twist (…) &"
+SPAWN, TWIST, CLASSIC = "spawn (…) &: deny", "twist (…) &", "RFC931: twist (…) &"
 RULES = {
     SPAWN: EXAMPLE,
     TWIST: f"ALL: ALL: twist ({HOOK}) &\n",

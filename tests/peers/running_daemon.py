@@ -14,6 +14,7 @@ from pathlib import Path
 
 from peers.daemons import Daemon
 from peers.nsca_daemon import is_listening, wait_for
+from support import namespaces
 
 PRIVATE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
@@ -66,20 +67,12 @@ class RunningDaemon:
 
     def processes(self) -> dict[int, str]:
         """Return the processes of its namespace but the first: pid and state with name, such as `S (sshd)`."""
-        found: dict[int, tuple[int, str]] = {}
-        for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                before, _, after = path.read_text().rpartition(") ")
-            except OSError:
-                continue
-            state, parent = after.split()[:2]
-            pid, _, name = before.partition(" (")
-            found[int(pid)] = (int(parent), f"{state} ({name})")
-        first = {pid for pid, (parent, _) in found.items() if parent == self._process.pid}
-        below = set(first)
-        while more := {pid for pid, (parent, _) in found.items() if parent in below} - below:
-            below |= more
-        return {pid: found[pid][1] for pid in below - first}
+        found = {}
+        for pid in namespaces.descendants(self._process.pid)[1:]:
+            with contextlib.suppress(OSError):
+                before, _, state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")
+                found[pid] = f"{state[0]} {before.partition(' ')[2]})"
+        return found
 
     def is_alive(self) -> bool:
         """Return whether the daemon itself runs."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.configs import NOBODY, config_of, wording_of
+from support.denials import counted
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
@@ -52,12 +53,6 @@ def outputs(spool, **values):
     parcels = make_parcels(one_pass.read(one_pass.scan()), wording_of(**values), time.time())
     assert one_pass.faults == {}
     return [parcel.result.plugin_output for parcel in parcels]
-
-
-def counted(texts, label="denied"):
-    """Return how many denials, or check results, some texts stand for."""
-    found = [re.search(rf"\b{label}=(\d+)", text) for text in texts]
-    return sum(int(match[1]) for match in found if match) + sum(match is None for match in found)
 
 
 def told(what):

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,15 @@ def test_each_completed_file_comes_back_as_itself(spool, put):
     read = {spool.maybe_read(name).content.daemon for name in spool.scan()}
     assert read == {f"d{number}" for number in range(1, 20, 2)}
     assert spool.corrupt.count() == 10
+
+
+def test_files_that_come_back_at_once_are_all_kept(spool, put, monkeypatch):
+    for _ in range(3):
+        put("4711.0", DENIAL)
+        spool.corrupt.put("4711.0", is_unfinished=True)
+    monkeypatch.setattr(time, "time_ns", lambda: 42)
+    spool.corrupt.take_back()
+    assert (len(spool.scan()), spool.corrupt.count()) == (3, 0)
 
 
 @pytest.mark.parametrize("make", SPECIAL_FILES.values(), ids=SPECIAL_FILES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterable
 
 TEXT = re.compile(r"Denied sshd-(?:\S+|\d+ clients)(?: \((\d+) times, [^)]*\))?")
 AT_ONCE = 10
@@ -17,6 +18,12 @@ def deny(count: int, clients: int) -> None:
             for number in range(start, min(start + AT_ONCE, count))
         ]
         assert [drop.wait() for drop in drops] == [0] * len(drops)
+
+
+def counted(texts: Iterable[str], label: str = "denied") -> int:
+    """Return how many denials some texts stand for, by their performance data `label`; without it one each."""
+    found = [re.search(rf"\b{label}=(\d+)", text) for text in texts]
+    return sum(int(match[1]) if match else 1 for match in found)
 
 
 def count_denials(texts: list[str]) -> int:

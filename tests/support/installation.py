@@ -17,7 +17,6 @@ MONITOR, DESK, STRANGER = "192.0.2.10", "198.51.100.7", "203.0.113.99"
 # Programs that change more than files: each only notes how it was called.
 NOTED = ("apt-get", "systemctl")
 NOTE = 'echo "${{0##*/}} $*" >>{calls}'
-EMPTY = ("/var/spool", "/run")
 
 
 class Machine:
@@ -45,27 +44,6 @@ class Machine:
         return self._calls.read_text().splitlines()
 
 
-@contextlib.contextmanager
-def private_machine() -> Iterator[Machine]:
-    """Let /etc be a copy, /opt take more directories, EMPTY be empty, and the addresses above be ours."""
-    with contextlib.ExitStack() as undo:
-        for address in (MONITOR, DESK, STRANGER):
-            namespaces.run("ip", "address", "add", f"{address}/32", "dev", "lo")
-            undo.callback(namespaces.run, "ip", "address", "del", f"{address}/32", "dev", "lo")
-        for path, cover in (("/etc", copy_over), ("/opt", extend), *((path, namespaces.mount_tmpfs) for path in EMPTY)):
-            cover(path)
-            undo.callback(namespaces.run, "umount", "--lazy", "--recursive", path)
-        with open("/etc/login.defs", "a") as settings:  # userdel looks at everybody's processes for those of the user
-            settings.write(f"SYS_UID_MAX {200 + os.getpid() % 700}\n")
-        Path("/etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{MONITOR} nagios.example\n")
-        yield Machine(Path("/run/machine"))  # where other users reach it
-
-
-def extend(path: str) -> None:
-    """Let the directory `path` take more entries, until it is unmounted."""
-    namespaces.replace(path, os.listdir(path))
-
-
 def copy_over(path: str) -> None:
     """Let the directory `path` be a copy of itself, until it is unmounted."""
     copy = tempfile.mkdtemp()
@@ -74,3 +52,33 @@ def copy_over(path: str) -> None:
     shutil.copystat(path, copy)
     namespaces.run("mount", "--move", copy, path)
     os.rmdir(copy)
+
+
+def extend(path: str) -> None:
+    """Let the directory `path` take more entries, until it is unmounted."""
+    namespaces.replace(path, os.listdir(path))
+
+
+COVERS = (
+    ("/etc", copy_over),
+    ("/opt", extend),
+    ("/usr/local/bin", extend),
+    ("/var/spool", namespaces.mount_tmpfs),
+    ("/run", namespaces.mount_tmpfs),
+)
+
+
+@contextlib.contextmanager
+def private_machine() -> Iterator[Machine]:
+    """Cover what an installation changes, and let the addresses above be ours."""
+    with contextlib.ExitStack() as undo:
+        for address in (MONITOR, DESK, STRANGER):
+            namespaces.run("ip", "address", "add", f"{address}/32", "dev", "lo")
+            undo.callback(namespaces.run, "ip", "address", "del", f"{address}/32", "dev", "lo")
+        for path, cover in COVERS:
+            cover(path)
+            undo.callback(namespaces.run, "umount", "--lazy", "--recursive", path)
+        with open("/etc/login.defs", "a") as settings:  # userdel looks at everybody's processes for those of the user
+            settings.write(f"SYS_UID_MAX {200 + os.getpid() % 700}\n")
+        Path("/etc/hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n{MONITOR} nagios.example\n")
+        yield Machine(Path("/run/machine"))  # where other users reach it

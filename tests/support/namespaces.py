@@ -1,6 +1,7 @@
-"""Move the test process into private mount and network namespaces, with a /dev and a /dev/log of its own.
+"""Move the test process into private PID, mount, network and IPC namespaces, with a /dev and a /dev/log of its own.
 
-What tests mount, which ports they use and what they write to syslog then exists for them and their children only.
+What tests mount, which ports they use and what they write to syslog then exists for them and their children only, and
+ends with them.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
-CLONE_NEWNET = 0x40000000
 CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+CAPABILITIES = 1 << 21 | 1 << 12  # CAP_SYS_ADMIN, CAP_NET_ADMIN
+NEEDED = "needs CAP_SYS_ADMIN and CAP_NET_ADMIN (docker run --privileged)"
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "fd", "shm", "pts")
 
 # An address beside loopback: nsca looks its own up with AI_ADDRCONFIG and wants one that is not 127.0.0.1.
@@ -30,25 +35,97 @@ OWN_ADDRESSES = ("192.0.2.1/32", "2001:db8::1/128")
 entered = False
 log: list[str] = []
 _bound: dict[str, list[str]] = {}
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter() -> None:
-    """Enter the namespaces, if we may; `entered` says whether we are in."""
+def enter(*, has_own_pids: bool = False) -> None:
+    """Enter the namespaces, if we may; `entered` says whether we are in.
+
+    Args:
+        has_own_pids: the PID namespace is ours already, or need not be. Else we go on as a child in a new one.
+    """
     global entered
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    if os.geteuid() != 0 or libc.unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) != 0:
+    if _may_enter():
+        if not has_own_pids:
+            _go_on_among_own_pids()
+        _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)
+        _make_mounts_private()
+        if not has_own_pids:
+            run("mount", "-t", "proc", "proc", "/proc")
+        _set_up_network()
+        for prefix in (sys.prefix, sys.base_prefix):
+            _let_others_reach(Path(prefix).resolve())
+        replace("/var/spool", {*os.listdir("/var/spool")} - {"tcpwrap-alert"})  # the machine's own is not for tests
+        # A syslog that nobody reads blocks whoever writes to it, after ten messages.
+        threading.Thread(target=_collect_log, args=(_private_dev(),), daemon=True).start()
+        entered = True
+    # What outlives a test becomes our child, and `processes` finds it.
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _may_enter() -> bool:
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapEff:")]
+    return os.geteuid() == 0 and int(line.split()[1], 16) & CAPABILITIES == CAPABILITIES
+
+
+def _unshare(flags: int) -> None:
+    if _libc.unshare(flags) != 0:
+        raise OSError(ctypes.get_errno(), f"unshare: {NEEDED}")
+
+
+def _go_on_among_own_pids() -> None:
+    """Return in a child of process 1 of a new PID namespace, which ends with us; no thread may run yet."""
+    _unshare(CLONE_NEWPID)
+    _return_in_child()
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _return_in_child()
+
+
+def _return_in_child() -> None:
+    """Fork and return in the child. The parent reaps, and ends as the child does."""
+    child = os.fork()
+    if child == 0:
         return
-    run("mount", "--make-rprivate", "/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child gets it, too
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code if code >= 0 else 128 - code)
+
+
+def _make_mounts_private() -> None:
+    """Keep our mounts to ourselves. The root of a plain chroot is no mount, which only can be private: make it one."""
+    try:
+        run("mount", "--make-rprivate", "/")
+    except OSError:
+        directory = os.getcwd()
+        path = _leave_chroot()
+        run("mount", "--make-rprivate", "/")
+        run("mount", "--rbind", path, path)
+        os.chroot(path)
+        os.chdir(directory)
+
+
+def _leave_chroot() -> str:
+    """Return where its directory is, as seen from outside."""
+    root, inner = os.open("/", os.O_RDONLY), tempfile.mkdtemp()
+    os.chroot(inner)
+    os.fchdir(root)  # who is outside of his root may go up as far as it goes
+    os.rmdir(inner.lstrip("/"))
+    while not os.path.samefile(".", ".."):
+        os.chdir("..")
+    os.chroot(".")
+    os.fchdir(root)
+    os.close(root)
+    return os.getcwd()
+
+
+def _set_up_network() -> None:
     run("ip", "link", "set", "lo", "up")
     for address in OWN_ADDRESSES:
         run("ip", "address", "add", address, "dev", "lo")
     Path("/proc/sys/net/ipv4/tcp_syncookies").write_text("0")
-    for prefix in (sys.prefix, sys.base_prefix):
-        _let_others_reach(Path(prefix).resolve())
-    # A syslog that nobody reads blocks whoever writes to it, after ten messages.
-    threading.Thread(target=_collect_log, args=(_private_dev(),), daemon=True).start()
-    entered = True
 
 
 def _collect_log(sock: socket.socket) -> None:
@@ -78,20 +155,31 @@ def unbind(path: str) -> None:
 
 
 def processes(words: str) -> list[int]:
-    """Return the process ids, in our network namespace, of the command lines that hold `words`."""
+    """Return the process ids of our descendants whose command lines hold `words`."""
     found = []
-    for directory in Path("/proc").iterdir():
-        try:
-            command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if words in command and os.readlink(directory / "ns/net") == os.readlink("/proc/self/ns/net"):
-                found.append(int(directory.name))
-        except OSError:
-            continue
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+            if words.encode() in command:
+                found.append(pid)
     return found
 
 
+def descendants(ancestor: int) -> list[int]:
+    """Return the process ids of its children, of their children, and so on."""
+    children: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(path.read_text().rpartition(") ")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [ancestor]
+    for pid in found:
+        found += children.get(pid, [])
+    return found[1:]
+
+
 def end_processes(words: str) -> None:
-    """Kill and reap the orphans, in our network namespace, whose command lines hold `words`."""
+    """Kill our descendants whose command lines hold `words`; reap those that became our children."""
     for pid in processes(words):
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
@@ -136,4 +224,7 @@ def replace(path: str, names: Iterable[str]) -> None:
 
 
 def run(*argv: str) -> None:
-    subprocess.run(argv, check=True, capture_output=True)
+    """Run a command; an OSError says what it says of its failure."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise OSError(f"{' '.join(argv)}: {done.stderr.strip()}")

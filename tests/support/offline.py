@@ -27,7 +27,7 @@ PYTHON3 = """\
 echo {packages} >"$(echo "$3"/lib/python3*/site-packages)/offline.pth"
 cat >"$3/bin/pip" <<EOF
 #!/bin/sh
-exec "$3/bin/python" -m pip --quiet --disable-pip-version-check "\\$@" --no-deps --no-index --no-build-isolation
+exec "$3/bin/python" -m pip --quiet "\\$@" --no-cache-dir --no-deps --no-index --no-build-isolation
 EOF
 chmod +x "$3/bin/pip"
 """

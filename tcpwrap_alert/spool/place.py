@@ -1,0 +1,59 @@
+"""A spool as cron's run sees it first: where its parts are, and whether there is anything to do.
+
+Most runs find nothing, every minute on every host. So this module loads little, and reads no queue file.
+"""
+
+from __future__ import annotations
+
+import os
+
+from .corrupt import Corrupt
+from .files import NamingFailure
+from .leader import Leader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    P = TypeVar("P", bound="Place")
+
+FOR = "for"
+
+
+class Place:
+    """The parts of the spool in the directory `path`. Whoever asks for work gets a SpoolError if nobody can tell."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.name = os.path.basename(path)
+        self.new = os.path.join(path, "new")
+        self.corrupt = Corrupt(os.path.join(path, "corrupt"), self.new)
+        self.leader = Leader(os.path.join(path, "leader"))
+
+    def is_empty(self) -> bool:
+        """Say whether nothing waits, without reading more than one name."""
+        with NamingFailure("scan", self.new):
+            try:
+                with os.scandir(self.new) as directory:
+                    return next(iter(directory), None) is None
+            except FileNotFoundError:
+                return True
+
+    def is_idle(self) -> bool:
+        """Say whether a replay would find nothing to do."""
+        return not self.has_work() and not self.leader.exists()
+
+    def has_work(self) -> bool:
+        """Say whether something waits, here or in a box, or was set aside before its writer completed it."""
+        return not self.is_empty() or bool(self.corrupt.completed()) or any(box.has_work() for box in self.boxes())
+
+    def box(self: P, name: str) -> P:
+        """Return the small spool of what waits for one of several monitors."""
+        return type(self)(os.path.join(self.path, FOR, name))
+
+    def boxes(self: P) -> list[P]:
+        """Return the boxes that there are, by name."""
+        try:
+            return [self.box(name) for name in sorted(os.listdir(os.path.join(self.path, FOR)))]
+        except OSError:
+            return []  # there is none, or it is not ours to look into
