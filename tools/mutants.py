@@ -25,6 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PACKAGE = "tcpwrap_alert"
 ROOMS = ("spool", "forwarding", "nsca", "transports")
+SNAPSHOT = Path(tempfile.mkdtemp())  # of the package as it is at the start: you may go on working
 AT_ONCE = os.cpu_count() or 1
 SEED = 12
 SPARE_S = 30.0  # beyond three times what the tests take without a change
@@ -45,7 +46,7 @@ TESTS = {
     "forwarding/attempt": "forwarding/test_drain.py forwarding/test_lead.py forwarding/test_submit.py",
     "forwarding/boxes": "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py",
     "forwarding/drain": "forwarding/test_drain.py forwarding/test_drain_sync.py forwarding/test_submit.py",
-    "forwarding/pauses": "forwarding/test_lead.py",
+    "forwarding/lead": "forwarding/test_lead.py",
     "forwarding/replay": "forwarding/test_drain.py commands/test_replay.py",
     "forwarding/sharing": "forwarding/test_lead.py",
     "forwarding/waiting": "forwarding/test_drain.py commands/test_queue.py commands/test_check_spool.py",
@@ -56,8 +57,6 @@ TESTS = {
     "nsca/mcrypt": "nsca/test_cipher.py",
     "nsca/openssl": "nsca/test_cipher.py",
     "nsca/rijndael": "nsca/test_cipher.py",
-    "transports/nodes": "transports",
-    "transports/nsca": "transports",
 }
 
 SWAPS = {
@@ -103,12 +102,11 @@ def changed(node: ast.AST, **fields: ast.AST) -> ast.AST:
 def places(tree: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
     """Yield each place of a node: its parent, the field, the index in a list; not what only a type checker reads."""
     for name, value in ast.iter_fields(tree):
-        if name in ("annotation", "returns") or (
-            isinstance(tree, ast.If) and ast.unparse(tree.test) == "TYPE_CHECKING"
-        ):
-            continue
         for index, item in enumerate(value if isinstance(value, list) else [value]):
-            if isinstance(item, ast.AST):
+            is_for_types = name in ("annotation", "returns") or (
+                isinstance(item, (ast.If, ast.Assign)) and ast.unparse(item).startswith(("if TYPE_", "TYPE_"))
+            )
+            if isinstance(item, ast.AST) and not is_for_types:
                 yield tree, name, index if isinstance(value, list) else None
                 yield from places(item)
 
@@ -158,7 +156,7 @@ class Run:
     def _run(self) -> int:
         os.setsid()
         os.chdir(ROOT)
-        shutil.copytree(ROOT / PACKAGE, f"{self.directory}/{PACKAGE}")
+        shutil.copytree(SNAPSHOT / PACKAGE, f"{self.directory}/{PACKAGE}")
         Path(self.directory, PACKAGE, f"{self.module}.py").write_text(self.text)
         sys.path.insert(0, self.directory)
         log = os.open(f"{self.directory}/log", os.O_WRONLY | os.O_CREAT)
@@ -209,7 +207,7 @@ def finish_all(waiting: list[tuple[str, str, float]]) -> Iterator[tuple[Run, int
 def sample(modules: list[str], count: int) -> list[tuple[str, str]]:
     """Return (module, changed text), one module after the other until they are `count`."""
     chance = random.Random(SEED)
-    texts = {module: mutants_of((ROOT / PACKAGE / f"{module}.py").read_text()) for module in modules}
+    texts = {module: mutants_of((SNAPSHOT / PACKAGE / f"{module}.py").read_text()) for module in modules}
     for of_module in texts.values():
         chance.shuffle(of_module)
     chosen = [(rank / len(texts[m]), m, text) for m in modules for rank, text in enumerate(texts[m])]
@@ -219,7 +217,7 @@ def sample(modules: list[str], count: int) -> list[tuple[str, str]]:
 
 def difference(module: str, text: str) -> str:
     """Return what was changed."""
-    before = ast.unparse(ast.parse((ROOT / PACKAGE / f"{module}.py").read_text())).splitlines()
+    before = ast.unparse(ast.parse((SNAPSHOT / PACKAGE / f"{module}.py").read_text())).splitlines()
     lines = [*difflib.unified_diff(before, text.splitlines(), lineterm="", n=0)][2:]
     return "\n    ".join([f"{module}.py", *lines])
 
@@ -228,6 +226,7 @@ def main() -> int:
     """Print the survivors and the share that was noticed."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 160
     named = sys.argv[2] if len(sys.argv) > 2 else ""
+    shutil.copytree(ROOT / PACKAGE, SNAPSHOT / PACKAGE)
     for slow in (
         "pytest",
         "hypothesis.stateful",
@@ -241,7 +240,7 @@ def main() -> int:
         f"{path.parent.name}/{path.stem}" for path in paths if len(path.read_text()) > 300 and named in str(path)
     ]
     chosen = sample([module for module in modules if not module.endswith("__init__")], count)
-    plain = {module: (ROOT / PACKAGE / f"{module}.py").read_text() for module, _ in chosen}
+    plain = {module: (SNAPSHOT / PACKAGE / f"{module}.py").read_text() for module, _ in chosen}
     took: dict[str, float] = {}
     for run, status, seconds in finish_all([(module, text, 600.0) for module, text in plain.items()]):
         if status:
@@ -253,6 +252,7 @@ def main() -> int:
         if not status:
             survivors.append(run)
             print(difference(run.module, run.text), flush=True)
+    shutil.rmtree(SNAPSHOT)
     print(f"{len(chosen) - len(survivors)} of {len(chosen)} noticed: {1 - len(survivors) / len(chosen):.0%}")
     return 0
 
