@@ -6,6 +6,7 @@
 # make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
 # make crash         every fault at every system call of the scripts; half an hour
+# make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
 #
@@ -31,7 +32,7 @@ unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev
     apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
     apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
 
-.PHONY: demo test test-all test-ends fuzz docs volume crash bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -92,3 +93,8 @@ peers:
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+COUNT ?= 160
+
+mutants: $(VENV)/installed-for-test peers
+	$(BIN)/python tools/mutants.py $(COUNT) $(MODULE)
