@@ -11,8 +11,12 @@ import sys
 
 from .check_result import clean
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.place import Place
+
+# With its lock, one denial at a time is sent without a spool; bin/handle_tcp_wrapper opens it.
+LOCK_FD = 9
+MAX_DESCRIPTORS = 1 << 20  # as many as Linux allows (fs.nr_open); they are closed within a tenth of a second
 
 SUBMIT_USAGE = """\
 usage: submit_check_result HOST SERVICE STATE OUTPUT [PERFDATA]
@@ -101,7 +105,7 @@ def forward(arguments: list[str]) -> int:
     Args:
         arguments: the spool directory; after it client, daemon, address and user, if the drop could not write them.
     """
-    _detach()
+    _detach(keeps=LOCK_FD if len(arguments) > 1 else -1)
     from .denial import Denial
     from .forwarding.lead import drop, lead
     from .spool.spool import Spool
@@ -111,8 +115,9 @@ def forward(arguments: list[str]) -> int:
         spool_dir, *denied = arguments
         if denied:
             client, daemon, address, user = denied
-            drop(Denial(daemon, client, address, user), read_config())
+            drop(Denial(daemon, client, address, user), read_config(), LOCK_FD, _let_end)
         else:
+            _let_end()
             lead(Spool(spool_dir), read_config())
     except TcpwrapAlertError as error:
         for line in error.lines:
@@ -124,30 +129,41 @@ def forward(arguments: list[str]) -> int:
     return 0
 
 
-def _detach() -> None:
-    """Leave the session of the daemon that denied, and every descriptor that it may have left us."""
-    try:
-        descriptors = [int(name) for name in os.listdir("/proc/self/fd")]
-    except OSError:  # no /proc, or no descriptor left to list it with
-        descriptors = [*range(256)]
-    for fd in descriptors:
-        try:
-            os.close(fd)
-        except OSError:
-            pass
+def _detach(keeps: int) -> None:
+    """Leave the session of the daemon that denied, and every descriptor that it may have left us, but for `keeps`.
+
+    Until `_let_end` an order to end is ignored, as in the shell that started us: an alert may depend on us.
+    """
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _close_descriptors(keeps)
     for _ in range(3):
         try:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: 0, 1, 2
         except OSError:
-            pass
+            os.open("/", os.O_RDONLY)  # that no socket takes it, which would get what is meant for standard error
     try:
         os.setsid()
     except OSError:
         pass  # we lead a process group already, as from an interactive shell
+
+
+def _close_descriptors(keeps: int) -> None:
+    try:
+        ranges = [(int(name), int(name) + 1) for name in os.listdir("/proc/self/fd")]
+    except OSError:  # no /proc, or no descriptor left to list it with
+        ranges = [(0, keeps), (keeps + 1, MAX_DESCRIPTORS)]
+    for start, end in ranges:
+        if start != keeps:
+            os.closerange(start, end)
+
+
+def _let_end() -> None:
+    """Let an order to end be an orderly end, which lets go of leadership: the next denial must find no stale leader."""
     import signal
 
-    # An orderly end lets go of leadership, so that the first denial after a reboot finds no stale leader.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_KEPT))
 
 
 def _all_idle(config: Config) -> bool:

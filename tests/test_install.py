@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import subprocess
-import sys
-import venv
-from pathlib import Path
 
 import pytest
 from peers.nsca_daemon import wait_for
+from support import offline
 from support.spools import reason_of
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A virtual environment that borrows click and cryptography from ours and holds a fresh installation."""
+    """The scripts of a fresh installation, in an environment that borrows all other packages from ours."""
     directory = tmp_path_factory.mktemp("installed")
-    venv.create(directory / "venv", with_pip=False, symlinks=True)
-    (packages,) = (directory / "venv").glob("lib/python3*/site-packages")
-    for name in ("click", "cryptography", "cffi", "pycparser", "typing_extensions", "_cffi_backend"):
-        if spec := importlib.util.find_spec(name):
-            source = Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
-            (packages / source.name).symlink_to(source)
-    source = directory / "source"
-    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "build", "*.egg-info"))
-    # Here is no index: pip builds with our setuptools.
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", directory, source)
-    pip("--python", directory / "venv", "install", "--no-deps", *directory.glob("*.whl"))
+    offline.put_python3(directory / "bin")
+    offline.copy_checkout(directory / "source")
+    subprocess.run([directory / "bin" / "python3", "-m", "venv", directory / "venv"], check=True)
+    subprocess.run([directory / "venv" / "bin" / "pip", "install", "."], cwd=directory / "source", check=True)
     return directory / "venv" / "bin"
-
-
-def pip(*arguments):
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments], check=True)
 
 
 def test_every_script_is_installed_and_runs(site):

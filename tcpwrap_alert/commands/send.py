@@ -12,6 +12,7 @@ from .. import __version__
 from ..config.read import Config
 from ..errors import ConfigError, ConnectError, DeliveryError, NoServer, TcpwrapAlertError, TimedOut, UsageError
 from ..forwarding.stdin import send_input, spool_input
+from ..forwarding.ways import KeptWays
 from ..nsca.client import Connection
 from ..nsca.records import ETB, Records
 from ..nsca.server import A_DAY_S, Server
@@ -137,7 +138,7 @@ def command(
             _check_same_server(config, options)
             count = spool_input(STDIN, records, config)
         else:
-            count = _send(records, _server(config, **options))
+            count = _send(records, _server(config, **options), config)
     except UsageError as error:
         raise BadInput(str(error)) from error
     except TcpwrapAlertError as error:
@@ -185,18 +186,22 @@ def _check_same_server(config: Config, options: dict[str, Any]) -> None:
         )
 
 
-def _send(records: Records, server: Server) -> int:
+def _send(records: Records, server: Server, config: Config) -> int:
     """Send all records; return how many were accepted."""
-    connection = Connection(server)
-    try:
-        send_input(STDIN, records, connection)
-    except DeliveryError as error:
-        text = f"Error: {error}"
-        if isinstance(error, TimedOut):
-            text = f"Error: Timeout after {server.timeout_s:g} seconds ({error})"
-        elif isinstance(error, ConnectError):
-            text = f"Error: Could not connect to host {server.host} on port {server.port}: {error.reason}"
-        if connection.delivered:
-            text += f"; {connection.delivered} data packet(s) before it were sent"
-        raise NotSent(text) from error
+    with KeptWays(config) as ways:
+        connection = Connection(server, ways=ways)
+        try:
+            send_input(STDIN, records, connection)
+        except DeliveryError as error:
+            raise NotSent(_why_not_sent(error, server, connection.delivered)) from error
     return connection.delivered
+
+
+def _why_not_sent(error: DeliveryError, server: Server, delivered: int) -> str:
+    """Return the text of an error in the words of C send_nsca."""
+    text = f"Error: {error}"
+    if isinstance(error, TimedOut):
+        text = f"Error: Timeout after {server.timeout_s:g} seconds ({error})"
+    elif isinstance(error, ConnectError):
+        text = f"Error: Could not connect to host {server.host} on port {server.port}: {error.reason}"
+    return f"{text}; {delivered} data packet(s) before it were sent" if delivered else text

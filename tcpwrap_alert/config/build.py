@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 WORDING = ("host_name", "service_description", "return_code", "output", "fold")
-SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines")
+SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict")
 
 
 def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:

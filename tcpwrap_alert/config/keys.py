@@ -10,6 +10,7 @@ from ..arguments import parse_return_code
 from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
+from ..nsca.server import VERDICTS
 from .address import parse_port, parse_servers
 
 TYPE_CHECKING = False
@@ -43,6 +44,12 @@ def _method(value: str) -> int:
     method = _integer("encryption_method", value)
     check_method(method)
     return method
+
+
+def _verdict(value: str) -> str:
+    if value not in VERDICTS:
+        raise ValueError(f"verdict '{value}' is not one of {', '.join(VERDICTS)}")
+    return value
 
 
 def _timeout(value: str) -> float:
@@ -155,6 +162,7 @@ KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
     "escape_newlines": _switch("escape_newlines"),
+    "verdict": _verdict,
     "server": parse_servers,
     "port": parse_port,
     "timeout": _timeout,

@@ -52,11 +52,12 @@ class Drained:
         self.faults: dict[str, TcpwrapAlertError] = {}
         self.left: set[str] = set()
 
-    def raise_faults(self) -> None:
-        """Raise NotDelivered for what stays, if anything was found to be at fault or was rejected."""
-        if self.faults:
-            first, *others = self.faults.values()
-            raise NotDelivered(first, len(self.left), others) from first
+
+def raise_faults(faults: dict[str, TcpwrapAlertError]) -> None:
+    """Raise NotDelivered for files that stay although the monitor takes results, by path; none: all is well."""
+    if faults:
+        first, *others = faults.values()
+        raise NotDelivered(first, len(faults), others) from first
 
 
 def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> Drained:

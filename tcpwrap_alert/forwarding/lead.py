@@ -13,33 +13,51 @@ P10 Root is dropped before a queue file is read or anything is sent.
 
 from __future__ import annotations
 
+import os
 import time
 
 from ..config.read import read_config
-from ..errors import NotDelivered, SpoolError
+from ..errors import NotDelivered, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..spool.files import try_flock
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
 from .attempt import PAUSES_S, attempt
-from .drain import GATHER_S, Drained
-from .submit import submit_or_send
+from .drain import GATHER_S, Drained, raise_faults
+from .submit import describe, submit_or_send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..config.read import Config
     from ..spool.entry import Content
 
 RESIGNING_S = 1.0  # a leader that has let go of `leader` lets go of its lock within this time
 
 
-def drop(content: Content, config: Config) -> None:
+def drop(content: Content, config: Config, lock_fd: int, on_safe: Callable[[], None]) -> None:
     """Do what handle_tcp_wrapper could not: enqueue `content` in a spool that has to be made, or send it; then lead.
 
+    Args:
+        lock_fd: whoever holds the lock of this open file does so, one at a time; it is closed when that is done.
+            Without such a file, or on a file system that has no locks, nobody is held up.
+        on_safe: called when the content is in the spool, or was sent.
+
     Raises:
+        SpoolBusy: somebody else holds the lock; nothing was done.
         TcpwrapAlertError: as `submit_or_send` and `lead`.
     """
+    try:
+        is_first = try_flock(lock_fd)
+    except OSError:
+        is_first = True
+    if not is_first:
+        raise SpoolBusy(f"another denial is being sent, so syslog alone has this one: {describe(content)}")
     spool = Spool(config.spool_dirs[0])
     submitted = submit_or_send(content, spool, config)
+    on_safe()
+    os.closerange(lock_fd, lock_fd + 1)
     if submitted is not None:
         submitted.close()
         lead(spool, config)
@@ -56,6 +74,7 @@ def lead(spool: Spool, config: Config) -> None:
     """
     spool.drop_root()
     idle_since_s = time.monotonic()
+    faults: dict[str, TcpwrapAlertError] = {}
     while spool.leader.take(RESIGNING_S):
         seen = _names(spool)
         drained, failure = Drained(), None
@@ -67,15 +86,16 @@ def lead(spool: Spool, config: Config) -> None:
             drained.left, failure = seen, error  # perhaps of one file: it must not cost the last scan
         finally:
             spool.leader.resign()
-        if _names(spool) <= drained.left:
-            if failure:
-                raise failure
-            drained.raise_faults()
-            return
+        faults.update(drained.faults)  # a result that was rejected rests in the next round, and is not told again
+        is_done = _names(spool) <= drained.left
+        if is_done and failure:
+            raise failure
         if drained.accepted:
             idle_since_s = time.monotonic()
-        elif time.monotonic() - idle_since_s > WRITING_GRACE_S:
-            return  # what is still without its end mark has a drop that leads, if it ever completes
+        # What is without its end mark for so long has a drop that leads, if it ever completes.
+        if is_done or time.monotonic() - idle_since_s > WRITING_GRACE_S:
+            raise_faults(faults)
+            return
         # Without any accepted a file is still being written; its drop leads if it completes before us.
         time.sleep(GATHER_S if drained.accepted else 1)
         config = read_config(config.path)

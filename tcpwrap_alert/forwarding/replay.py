@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import NotDelivered, TcpwrapAlertError
 from ..spool.spool import Spool
 from .attempt import attempt
+from .drain import raise_faults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tri
             failures.append(error)  # told at the end: it holds nothing up
         try:
             if spool.has_work():
-                attempt(spool, config, on_accepted, tries_rested).raise_faults()
+                raise_faults(attempt(spool, config, on_accepted, tries_rested).faults)
         except TcpwrapAlertError as error:
             failures.append(error)
     if failures:

@@ -162,11 +162,15 @@ def submit_or_send(content: Content, spool: Spool, config: Config, lost: SpoolEr
                 raise lost
             _send_directly(content, spool, config)
         except (Exception, SystemExit) as second:
-            what = " ".join(f"{field}={shown(value)}" for field, value in content.fields().items())
-            tell(f"{error}; {second}; lost: {content.kind} {what}")
+            tell(f"{error}; {second}; lost: {describe(content)}")
             raise SpoolError(f"{error}; and sending it directly failed: {second}") from second
-        tell(f"{error}; sent directly instead")
+        tell(f"{error}; sent directly instead: {describe(content)}", waits=False)  # the next one may want to be sent
         return None
+
+
+def describe(content: Content) -> str:
+    """Return what syslog is told of a content that is not in the spool: all of it."""
+    return " ".join([content.kind, *(f"{field}={shown(value)}" for field, value in content.fields().items())])
 
 
 def _send_directly(content: Content, spool: Spool, config: Config) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .cipher import METHODS
     from .client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
     from .server import Server
+    from .ways import Ways
 
 __all__ = [
     "ACCEPTED",
@@ -47,6 +48,7 @@ __all__ = [
     "RejectedError",
     "Server",
     "TcpwrapAlertError",
+    "Ways",
     "send_check_results",
 ]
 
@@ -55,9 +57,9 @@ def __getattr__(name: str) -> object:
     """Load what is public when it is first used (PEP 562): the lean starts import this package, but not all of it."""
     if name in __all__:
         from .. import check_result, errors
-        from . import cipher, client, server
+        from . import cipher, client, server, ways
 
-        for module in (check_result, errors, cipher, client, server):
+        for module in (check_result, errors, cipher, client, server, ways):
             if hasattr(module, name):
                 return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

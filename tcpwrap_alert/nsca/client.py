@@ -10,7 +10,9 @@ import os
 import time
 
 from ..errors import DeliveryError
-from .conversation import ACCEPTED, SENT_NOT_KNOWN, SILENCE_S, Conversation
+from .conversation import SILENCE_S, Conversation
+from .outcome import ACCEPTED, SENT_NOT_KNOWN
+from .ways import Ways
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +28,24 @@ RENEW_AFTER_S = 20.0
 # What comes slowly is not held back for a fuller write.
 HOLD_BACK_S = 0.2
 
+# What this process knows of the ways to servers, for callers who keep no memory of their own.
+_WAYS = Ways()
+
 
 def send_check_results(
-    server: Server, results: Sequence[CheckResult], padding: Callable[[int], bytes] = os.urandom
+    server: Server,
+    results: Sequence[CheckResult],
+    padding: Callable[[int], bytes] = os.urandom,
+    ways: Ways | None = None,
 ) -> str:
     """Send `results` over one connection and return the outcome, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
 
-    One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and outcome.
+    One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and outcome. It moves by
+    two seconds if we must hold our end back to learn the outcome; see `ways.py`.
 
     Args:
         padding: fills the unused bytes of the packets; `bytes` makes them NUL.
+        ways: what is known of the ways to servers; without it, what this process has learned.
 
     Raises:
         RejectedError: the server rejected the packets. Nothing of the batch counts as delivered.
@@ -47,12 +57,21 @@ def send_check_results(
     """
     if server.layout.takes_one and len(results) > 1:
         raise ValueError("this server takes one check result per connection")
+    ways = _WAYS if ways is None else ways
     conversation = Conversation(server, padding, time.monotonic() + server.timeout_s)
     try:
         conversation.send(results)
-        return conversation.finish()
+        outcome = _finish(conversation, ways)
     finally:
         conversation.close()
+    ways.learn(conversation.server, conversation.deadline)
+    return outcome
+
+
+def _finish(conversation: Conversation, ways: Ways) -> str:
+    if ways.may_hide_rejections(conversation.server):
+        conversation.hold_end()
+    return conversation.finish()
 
 
 class Connection:
@@ -65,7 +84,8 @@ class Connection:
     It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; in the 2.7 layout for
     each result. Servers close a connection that is silent for 10 s: where results come less often, call `confirm` after
     the last one. Use it from one thread at a time.
-    `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the outcome.
+    `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the outcome. `padding` and
+    `ways` are those of `send_check_results`.
 
     An error of the connection is final: what has no outcome is to be sent again, over a new one. Any other error in the
     block ends the conversation with its outcome first, so that the numbers tell what arrived.
@@ -75,11 +95,12 @@ class Connection:
         unconfirmed: how many were sent since then, their outcome not known yet.
     """
 
-    def __init__(self, server: Server, padding: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, server: Server, padding: Callable[[int], bytes] = os.urandom, ways: Ways | None = None) -> None:
         self.delivered = 0
         self.unconfirmed = 0
         self._server = server
         self._padding = padding
+        self._ways = _WAYS if ways is None else ways
         self._conversation: Conversation | None = None
 
     def __enter__(self) -> Connection:
@@ -132,13 +153,15 @@ class Connection:
         """
         if self._conversation is None:
             return None
-        self._conversation.deadline = self._next_deadline()
+        conversation = self._conversation
+        conversation.deadline = self._next_deadline()
         try:
-            outcome = self._conversation.finish()
+            outcome = _finish(conversation, self._ways)
         finally:
             self.close()
         self.delivered += self.unconfirmed
         self.unconfirmed = 0
+        self._ways.learn(conversation.server, conversation.deadline)
         return outcome
 
     def close(self) -> None:

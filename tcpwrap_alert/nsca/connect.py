@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 MIN_ADDRESS_SHARE_S = 3.0
 
 
-def connect(server: Server, deadline: float) -> tuple[socket.socket, bytes, int]:
-    """Return a connected socket and its init packet's initialization vector and timestamp.
+def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, bytes, int]:
+    """Return a connected socket, the server by its address, and the init packet's vector and timestamp.
 
-    The first address of the name that sends an init packet is taken.
+    We take the first address of the name that sends an init packet.
 
     Raises:
         ConnectError: no connection.
@@ -36,7 +36,10 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, bytes, int]
         family, kind, protocol, _, address = addresses[-left]
         share_s = min(max(remaining(deadline) / left, MIN_ADDRESS_SHARE_S), remaining(deadline))
         try:
-            return _connect_address(server, (family, kind, protocol), address, time.monotonic() + share_s)
+            sock, iv, packet_timestamp = _connect_address(
+                server, (family, kind, protocol), address, time.monotonic() + share_s
+            )
+            return sock, server.replace(host=address[0]), iv, packet_timestamp
         except DeliveryError as error:
             if left == 1 or time.monotonic() >= deadline:
                 number = len(addresses) - left + 1

@@ -1,36 +1,23 @@
-"""One NSCA conversation with a server: init packet, data packets, and the outcome.
-
-NSCA has no acknowledgement, but a stock server shows by the way it closes whether it took the packets. After the
-last data packet we send one byte more in the same segment, end our direction, and read until the end:
-
-    end of file         the server read every packet and the extra byte, saw the end, closed:    accepted
-    connection reset    it closed with bytes unread, as it does on a bad checksum:               rejected
-    deadline, else      nobody knows; the caller sends again, perhaps twice:                     not known
-
-Without the extra byte a rejected single packet would look accepted: the server had nothing unread. Observed on nsca
-2.7.2 to 2.10.3 in all its ways to run (src/nsca.c, `handle_connection_read`). An end of file that arrives while
-bytes of ours are not acknowledged means that the server closed before it had them: rejected, the reset is on its way.
-
-A server that hears nothing for ten seconds may close by itself (src/netutils.c, `recvall`), and that looks like a
-rejection; so after a silence a bad end means only that nobody knows.
-
-In the 2.7 layout (`legacy_2_7_mode`) a server from 2.9.1 on takes only exactly one packet of 720 bytes per connection
-and also closes cleanly what it rejects: there we send no extra byte, and the outcome is "sent, not known".
-"""
+"""One NSCA conversation with a server: init packet, data packets, and our end. `outcome.py` says what its end means."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import socket
-import struct
-import sys
-import termios
 import time
 
-from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError, RejectedError
+from ..errors import DeliveryError, ProtocolError
 from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
+from .outcome import (
+    ACCEPTED,
+    EXTRA_BYTE,
+    HOLD_S,
+    SENT_NOT_KNOWN,
+    check_end_of_file,
+    judge_end,
+    judge_failure,
+)
 from .packet import encode_data_packet
 
 TYPE_CHECKING = False
@@ -40,15 +27,9 @@ if TYPE_CHECKING:
     from ..check_result import CheckResult
     from .server import Server
 
-ACCEPTED = "accepted"
-SENT_NOT_KNOWN = "sent, not known"
-
-EXTRA_BYTE = b"\0"
 PACKETS_PER_WRITE = 15  # just below 64 KiB
 
 SILENCE_S = 5.0  # half of what a server waits
-
-RESETS = (errno.ECONNRESET, errno.EPIPE)
 
 
 class Conversation:
@@ -57,6 +38,9 @@ class Conversation:
     Args:
         padding: returns as many bytes as it is asked for, to fill the packets with.
         deadline: of all that follows, in seconds of `time.monotonic()`; the attribute may be moved between calls.
+
+    Attributes:
+        server: the server by the address that answered, where its name has several.
 
     Raises:
         ConnectError: no connection; nothing was sent.
@@ -68,20 +52,19 @@ class Conversation:
     def __init__(self, server: Server, padding: Callable[[int], bytes], deadline: float) -> None:
         self.deadline = deadline
         self.opened_at = time.monotonic()
-        self._server = server
-        self._padding = padding
+        self._place = server
         self._layout = server.layout
+        self._padding = padding
         self._bytes_sent = 0
         self._was_silent = False
         self._waiting: list[bytes] = []
         check_method(server.encryption_method)
-        self._sock, iv, self._packet_timestamp = connect(server, deadline)
+        self._sock, self.server, iv, self._packet_timestamp = connect(server, deadline)
         self._written_at = time.monotonic()
         try:
             self._encrypt = make_encryptor(server.encryption_method, server.password, iv)
             self.check_still_open()
-            if hasattr(socket, "TCP_CORK"):
-                self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            self._cork(True)
         except BaseException:
             self.close()
             raise
@@ -102,14 +85,14 @@ class Conversation:
         end = "closed"
         try:
             if self._sock.recv(1, socket.MSG_PEEK):
-                raise ProtocolError("sent more than an init packet; is this an NSCA server?", self._server)
+                raise ProtocolError("sent more than an init packet; is this an NSCA server?", self._place)
         except BlockingIOError:
             return
         except ConnectionError:
             end = "reset"
         if self._bytes_sent:
-            raise self._end_after_packets()
-        raise DeliveryError(f"connection {end} after the init packet", self._server)
+            raise judge_end(self._place, self._is_silent())
+        raise DeliveryError(f"connection {end} after the init packet", self._place)
 
     def send(self, results: Iterable[CheckResult]) -> None:
         """Send the data packets of `results`; up to 15 of them wait for what follows, for `flush` or `finish`.
@@ -143,10 +126,30 @@ class Conversation:
         except OSError as error:
             raise self._judgement(error) from error
 
-    def finish(self) -> str:
-        """Send the extra byte and the end in one segment with the last packet; return the outcome when it is there.
+    def hold_end(self) -> None:
+        """Write what waits, and give the server two seconds to reject it before our end follows, with `finish`.
 
-        Returns ACCEPTED, or SENT_NOT_KNOWN in the 2.7 layout. Raises what `send` raises, and ProtocolError.
+        The wait is ours, so the deadline moves by it. Raises what `send` raises, and ProtocolError.
+        """
+        self.flush()
+        self.deadline += HOLD_S
+        try:
+            self._cork(False)
+            self._sock.settimeout(HOLD_S)
+            answer = self._sock.recv(1)
+        except socket.timeout:
+            self._cork(True)
+            return
+        except OSError as error:
+            raise self._judgement(error) from error
+        if answer:
+            raise self._strange_answer()
+        raise judge_end(self._place, self._is_silent())
+
+    def finish(self) -> str:
+        """Send the extra byte and the end in one segment with what waits; return the outcome when it is there.
+
+        Returns ACCEPTED, or SENT_NOT_KNOWN if the server does not tell. Raises what `send` raises, and ProtocolError.
         """
         if self._layout.tells_outcome:
             self._waiting.append(EXTRA_BYTE)
@@ -156,16 +159,21 @@ class Conversation:
             self._sock.settimeout(remaining(self.deadline))
             answer = self._sock.recv(1)
             if not answer:
-                self._check_end()
+                check_end_of_file(self._sock, self._place)
         except OSError as error:
             raise self._judgement(error) from error
         if answer:
-            raise ProtocolError("answered the packets, which NSCA servers never do", self._server)
+            raise self._strange_answer()
         return ACCEPTED if self._layout.tells_outcome else SENT_NOT_KNOWN
 
     def close(self) -> None:
         """Close the connection; without `finish`, nobody learns the outcome of what was sent."""
         self._sock.close()
+
+    def _cork(self, is_on: bool) -> None:
+        """Let what we write wait for what follows, so that it shares a segment with it."""
+        if hasattr(socket, "TCP_CORK"):
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_on)
 
     def _end_our_direction(self) -> None:
         try:
@@ -175,47 +183,11 @@ class Conversation:
                 raise
             # The connection has ended already, and the read that follows finds out how.
 
-    def _check_end(self) -> None:
-        """Raise ConnectionResetError if the peer closed without having taken everything."""
-        reset = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if reset or (self._layout.tells_outcome and _unacknowledged(self._sock)):
-            raise ConnectionResetError(errno.ECONNRESET, "closed with bytes unread")
+    def _is_silent(self) -> bool:
+        return self._was_silent or self.silence_s() > SILENCE_S
 
     def _judgement(self, error: OSError) -> DeliveryError:
-        """Return what a failure of the socket means for the check results."""
-        if isinstance(error, socket.timeout):
-            what = f"no outcome within {self._server.timeout_s:g} s; it may or may not have taken the packets"
-            return OutcomeTimedOut(what, self._server)
-        if error.errno not in RESETS:
-            return DeliveryError(str(error.strerror or error), self._server)
-        if self._bytes_sent < self._layout.packet_length:
-            return DeliveryError("connection reset before a packet was sent", self._server)
-        return self._end_after_packets()
+        return judge_failure(error, self._place, self._bytes_sent, self._is_silent())
 
-    def _end_after_packets(self) -> DeliveryError:
-        if self._was_silent or self.silence_s() > SILENCE_S:
-            what = "closed after a silence of ours; it may or may not have taken the packets before that"
-            return OutcomeUnknown(what, self._server)
-        return RejectedError(_rejection(self._server), self._server)
-
-
-def _unacknowledged(sock: socket.socket) -> int:
-    """Return how many bytes the peer's kernel has not acknowledged; elsewhere than on Linux there is no telling: 0."""
-    if not sys.platform.startswith("linux"):
-        return 0
-    # TIOCOUTQ is SIOCOUTQ on a TCP socket (tcp(7)); it counts the end of our direction as one byte.
-    (count,) = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack("i", 0)))
-    return int(count)
-
-
-def _rejection(server: Server) -> str:
-    causes = [
-        "wrong password" if server.password else "no password is set",
-        f"wrong encryption_method ({server.encryption_method})",
-    ]
-    if server.password != server.password.strip():
-        causes.append("blanks around the password, which belong to it")
-    causes.append("a server that was stopped meanwhile, or whose Nagios is down")
-    if server.layout.tells_outcome:
-        causes.append("a server older than 2.9, which needs legacy_2_7_mode=true")
-    return f"the NSCA server rejected the packets; likely causes: {'; '.join(causes)}"
+    def _strange_answer(self) -> ProtocolError:
+        return ProtocolError("answered the packets, which NSCA servers never do", self._place)

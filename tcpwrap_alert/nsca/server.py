@@ -13,6 +13,12 @@ DEFAULT_ENCRYPTION_METHOD = 1  # nsca 2.10.2, include/common.h: DEFAULT_ENCRYPTI
 DEFAULT_TIMEOUT_S = 10.0
 A_DAY_S = 86400.0
 
+# How a rejection reaches us, see ways.py.
+AUTO = "auto"  # find out
+DIRECT = "direct"
+RELAY = "relay"
+VERDICTS = (AUTO, DIRECT, RELAY)
+
 
 class _Frozen:
     """A value: its attributes are set once, by `_set`."""
@@ -57,10 +63,11 @@ class Server(_Frozen):
         timeout_s: seconds for look-up, connection, init packet, sending and outcome together.
         legacy_2_7_mode: the server is of NSCA 2.7.
         escape_newlines: the server is older than 2.10.1, and does not escape line breaks itself.
+        verdict: "direct" if nothing between us and the server ends TCP, "relay" if something does, "auto" to find out.
 
     Raises:
         TypeError: the password is not bytes.
-        ValueError: a port that does not exist, or a deadline of no or more than a day's seconds.
+        ValueError: a port that does not exist, a deadline of no or more than a day's seconds, or another verdict.
     """
 
     __slots__ = (
@@ -72,6 +79,7 @@ class Server(_Frozen):
         "password",
         "port",
         "timeout_s",
+        "verdict",
     )
 
     host: str
@@ -81,6 +89,7 @@ class Server(_Frozen):
     legacy_2_7_mode: bool
     timeout_s: float
     escape_newlines: bool
+    verdict: str
     layout: Layout
 
     def __init__(
@@ -92,6 +101,7 @@ class Server(_Frozen):
         legacy_2_7_mode: bool = False,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         escape_newlines: bool = False,
+        verdict: str = AUTO,
     ) -> None:
         if not isinstance(password, bytes):
             raise TypeError("the password is bytes; encode it")
@@ -99,6 +109,8 @@ class Server(_Frozen):
             raise ValueError(f"port {port} is not between 1 and 65535")
         if not 0 < timeout_s <= A_DAY_S:
             raise ValueError(f"timeout_s {timeout_s} is not above 0 and up to {A_DAY_S:g} seconds")
+        if verdict not in VERDICTS:
+            raise ValueError(f"verdict '{verdict}' is not one of {', '.join(VERDICTS)}")
         self._set(
             host=host,
             port=port,
@@ -107,6 +119,7 @@ class Server(_Frozen):
             legacy_2_7_mode=legacy_2_7_mode,
             timeout_s=timeout_s,
             escape_newlines=escape_newlines,
+            verdict=verdict,
             layout=_find_layout(legacy_2_7_mode, escape_newlines),
         )
 

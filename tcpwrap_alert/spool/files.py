@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HINT = "; run this as root or as the owner of the spool"
 HINTS = {
     "set aside": "; it is another user's directory: remove it",
-    "write": f"{HINT}, or let this user add to it with setfacl (README, hosts.deny)",
+    "write": f"{HINT}, or let this user add to it with setfacl (docs/daemons.md)",
 }
 
 

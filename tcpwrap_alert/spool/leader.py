@@ -1,11 +1,12 @@
 """Who forwards from a spool, and who sends right now: two locks of the kernel's, which end with their holder (P5).
 
     leader   exists while a forwarder is responsible for what waits, even while it pauses because the monitor is down.
-             A drop makes it with noclobber and starts the forwarder, which then locks new/. Without that lock, `leader`
-             is of a forwarder that is starting, or of one that was killed.
+             A drop makes this directory and starts the forwarder, which then locks new/. Without that lock, `leader` is
+             of a forwarder that is starting, or of one that was killed. (A directory, because that is what a shell can
+             make without opening what somebody has put there instead, such as a FIFO or a link.)
     the spool directory itself is locked by whoever sends, be it the leader, a replay or a person's command.
 
-Both locks are on directories that only the owner of the spool may open (README: 710 and 1730), so nobody else can take
+Both locks are on directories that only the owner of the spool may open (710 and 1730), so nobody else can take
 one, and they need no file, not even on a full disk. Whoever removes `leader` holds the lock, so nobody removes a
 `leader` for which somebody else is responsible.
 """
@@ -68,7 +69,7 @@ class DirectoryLock:
 
 
 class Leader:
-    """Leadership of the spool whose `leader` file is at `path`."""
+    """Leadership of the spool whose `leader` is at `path`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -80,9 +81,9 @@ class Leader:
         return os.path.lexists(self._path)
 
     def take(self, wait_s: float = 0.0) -> bool:
-        """Take responsibility for what waits, unless somebody has it for `wait_s` s. A `leader` file is taken over.
+        """Take responsibility for what waits, unless somebody has it for `wait_s` s. A `leader` is taken over.
 
-        That file is made by the drop that starts us, or left by a forwarder that was killed.
+        It was made by the drop that starts us, or left by a forwarder that was killed.
         """
         lock = DirectoryLock(self._new, wait_s)
         if not lock.take():
@@ -98,7 +99,7 @@ class Leader:
 
     def _make(self) -> None:
         try:
-            os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+            os.mkdir(self._path, 0o755)
         except FileExistsError:
             pass
 
@@ -109,12 +110,17 @@ class Leader:
         lock, self._lock = self._lock, None
         try:
             with NamingFailure("remove", self._path):
-                try:
-                    os.unlink(self._path)
-                except FileNotFoundError:
-                    pass
+                self._remove()
         finally:
             lock.release()
+
+    def _remove(self) -> None:
+        try:
+            os.rmdir(self._path)
+        except NotADirectoryError:  # of the first edition, or what somebody has put there
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
 
     def remove_if_stale(self) -> None:
         """Remove a `leader` that nobody has locked for longer than a forwarder takes to start.

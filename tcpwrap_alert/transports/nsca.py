@@ -17,6 +17,7 @@ import time
 
 from ..errors import OutcomeUnknown
 from ..nsca.client import send_check_results
+from ..nsca.ways import Ways
 from . import Outcome
 
 TYPE_CHECKING = False
@@ -46,6 +47,7 @@ class NscaTransport:
     def __init__(self, server: Server, memory: dict[str, str]) -> None:
         self._server = server
         self._memory = memory
+        self._ways = Ways(memory)
         self._batch = _batch_size(memory.get(BATCH, ""))
 
     def __enter__(self) -> NscaTransport:
@@ -70,7 +72,7 @@ class NscaTransport:
     def _send(self, batch: list[Parcel]) -> None:
         started_s = time.monotonic()
         try:
-            send_check_results(self._server, [_dated_if_late(parcel) for parcel in batch])
+            send_check_results(self._server, [_dated_if_late(parcel) for parcel in batch], ways=self._ways)
         except OutcomeUnknown:
             self._memory[BATCH] = str(max(len(batch) // 2, 1))
             raise

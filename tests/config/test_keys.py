@@ -9,7 +9,7 @@ from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConfigError
 
 KNOWN = (
-    "password, encryption_method, legacy_2_7_mode, escape_newlines, server, port, timeout, host_name, "
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, server, port, timeout, host_name, "
     "service_description, return_code, output, fold, max_entries, max_age, spool_dir"
 )
 METHODS = (
@@ -121,6 +121,7 @@ BAD_LINES = [
         "unknown key 'command_file'; this is the server's nsca.cfg, and here goes what C send_nsca reads",
     ),
     ('identity = "x"', "unknown key 'identity'; this is a file of NSCA-ng"),
+    ("verdict=yes", "verdict 'yes' is not one of auto, direct, relay"),
     ("port=0", "port 0 is not between 1 and 65535"),
     ("port=65536", "port 65536 is not between 1 and 65535"),
     ("port=-1", "port '-1' is not a whole number"),

@@ -105,3 +105,22 @@ def test_dead_monitor_is_tried_for_five_minutes(spool, config, told, monitors, m
     assert len(monitors[""].seen) == len(lead_module.PAUSES_S) + 1
     assert len(told) == 1
     assert not spool.leader.exists()
+
+
+@pytest.mark.parametrize("follows", ["whole", "unfinished"])
+def test_rejection_is_told_whatever_follows(spool, config, told, monitors, monkeypatch, follows):
+    """A later attempt of the same forwarder passes over what was rejected."""
+    monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 20)).__next__)
+    monitors[""].script = lambda text: "no such host" if "7" in text else ""
+    really = Leader.resign
+
+    def resign(leader):
+        if not followed:
+            followed.append(deny(spool, "198.51.100.1") if follows == "whole" else open(f"{spool.new}/1", "w").close())
+        really(leader)
+
+    followed = []
+    monkeypatch.setattr(Leader, "resign", resign)
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered, match="no such host"):
+        lead(spool, config)

@@ -42,6 +42,16 @@ def hosts_deny(isolated: None, bin_dir: Path) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
+def held_up(isolated: None, tmp_path: Path) -> Iterator[Path]:
+    """Let the hook wait where it asks the kernel for a random number: the test writes it into this FIFO."""
+    fifo = tmp_path / "uuid"
+    os.mkfifo(fifo)
+    namespaces.run("mount", "--bind", str(fifo), "/proc/sys/kernel/random/uuid")
+    yield fifo
+    namespaces.unbind("/proc/sys/kernel/random/uuid")
+
+
+@pytest.fixture
 def installed(
     isolated: None, start_nsca: Callable[..., NscaDaemon], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[NscaDaemon]:

@@ -89,6 +89,11 @@ class Connection:
         self._sock.close()
         self.closed.set()
 
+    def end(self) -> None:
+        """End our direction; the client may go on sending."""
+        with contextlib.suppress(OSError):  # it may have gone
+            self._sock.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Close with a reset, whatever is unread."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -191,6 +196,14 @@ def stock(connection: Connection) -> None:
     """Do as nsca does: take packets until the end or until one is bad, then close."""
     connection.send_init_packet()
     while connection.read_packet():
+        pass
+
+
+def behind_a_relay(connection: Connection) -> None:
+    """Do as nsca does, but let a relay that ends TCP pass it on: there is no reset, ever."""
+    stock(connection)
+    connection.end()
+    while connection.read(PACKET_SIZE):
         pass
 
 

@@ -47,7 +47,7 @@ class NscaDaemon:
     ) -> None:
         directory.mkdir()
         self.program = program
-        self.port = port or _free_port(address)
+        self.port = port or free_port(address)
         self.address = address
         self.password = password
         self.method = method
@@ -147,7 +147,8 @@ def wait_for(condition: object, message: str, deadline_s: float = DEADLINE_S) ->
         time.sleep(0.02)
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
+    """Return a port that nobody listens on."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as sock:
         sock.bind((address, 0))

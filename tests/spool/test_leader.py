@@ -95,12 +95,12 @@ def start_child(path):
 def leave(path):
     """Leave a `leader` without a lock, as a drop makes it, and so many seconds old."""
 
-    def leave_file(age_s=0):
+    def leave_directory(age_s=0):
         changed = time.time() - age_s
-        with open(path, "wb"):
-            os.utime(path, (changed, changed))
+        os.makedirs(path, exist_ok=True)
+        os.utime(path, (changed, changed))
 
-    return leave_file
+    return leave_directory
 
 
 def test_p5_free_place_is_taken_and_given_back(path):
@@ -160,7 +160,7 @@ def test_p5_after_resigning_another_may_lead(path, start_child):
 def test_p5_leader_whose_file_is_gone_resigns(path):
     leader = Leader(path)
     assert leader.take()
-    os.unlink(path)
+    os.rmdir(path)
     leader.resign()
     assert not leader.exists()
 
@@ -226,8 +226,12 @@ def test_p5_stale_file_just_taken_over_is_not_removed(path, leave, meanwhile):
     first.resign()
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("elsewhere", path)], ids=["FIFO", "link"])
-def test_p5_link_or_fifo_as_leader_holds_nobody(path, spool_dir, make):
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, os.mknod, lambda path: os.symlink("elsewhere", path), lambda path: os.symlink("new", path)],
+    ids=["FIFO", "file of the first edition", "link", "link to a directory"],
+)
+def test_p5_what_is_no_directory_is_taken_over(path, spool_dir, make):
     make(path)
     leader = Leader(path)
     assert leader.take()
@@ -237,12 +241,12 @@ def test_p5_link_or_fifo_as_leader_holds_nobody(path, spool_dir, make):
     assert sorted(os.listdir(spool_dir)) == ["new"]
 
 
-def test_p5_directory_as_leader_is_told(path):
-    os.mkdir(path)
+def test_p5_directory_that_is_not_empty_is_told(path):
+    os.makedirs(os.path.join(path, "something"))
     for _ in range(2):
         leader = Leader(path)
         assert leader.take()
-        with pytest.raises(SpoolError, match=f"^{path}: cannot remove: Is a directory"):
+        with pytest.raises(SpoolError, match=f"^{path}: cannot remove: Directory not empty"):
             leader.resign()
 
 
