@@ -22,7 +22,8 @@ PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server 
     nsca-ng-server prometheus-alertmanager squid tinyproxy
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
-ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool transports test_*.py interop/test_nsca_daemon.py)
+ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
+    $(addprefix tests/transports/test_,command_file.py nsca_ng.py https.py)
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
