@@ -182,7 +182,15 @@ class Place:
 
     def write_config(self, server: str, password: str, settings: str = "") -> None:
         """Let `server` be the monitor."""
-        lines = (f"server={server}", f"password={password}", f"host_name={self.host_name}", "timeout=5", settings, "")
+        lines = (
+            f"server={server}",
+            f"password={password}",
+            f"host_name={self.host_name}",
+            "timeout=5",
+            "verdict=direct",
+            settings,
+            "",
+        )
         self.config.write_text("\n".join(lines))
         self.config.chmod(0o600)
 

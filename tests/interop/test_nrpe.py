@@ -180,7 +180,10 @@ def test_sudo_lets_nagios_do_nothing_else(installed, run, tmp_path):
 def monitored(installed, start_nsca, mounts):
     """The real nsca daemon, and the configuration for it, which only the spool's owner and group may read."""
     daemon = start_nsca(method=14, password=PASSWORD)
-    settings = f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n"
+    settings = (
+        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n"
+        "verdict=direct\n"
+    )
     mounts("/etc/send_nsca.cfg", settings)
     shutil.chown("/etc/send_nsca.cfg", "root", OWNER)
     os.chmod("/etc/send_nsca.cfg", 0o640)
