@@ -13,6 +13,10 @@
 Every error is a TcpwrapAlertError. Those of a conversation are DeliveryErrors, and so OSErrors: ConnectError (nothing
 was sent), ProtocolError (the peer is no NSCA server), RejectedError (wrong password, method), OutcomeUnknown (sent, but
 the deadline came before the outcome). What cannot be a check result raises CheckResultError, which is a ValueError.
+
+A relay that ends TCP (stunnel, ssh -L) hides rejections, so the first two deliveries to an address take two seconds
+longer; then we know the way. `Server(verdict="direct")` says that there is no relay. `Ways(memory)` keeps what we know
+in your dict of texts: hand it to `send_check_results` or `Connection`.
 """
 
 from __future__ import annotations

@@ -130,13 +130,15 @@ class Conversation:
     def hold_end(self) -> None:
         """Write what waits, and give the server two seconds to reject it before our end follows, with `finish`.
 
-        The wait is ours, so the deadline moves by it. Raises what `send` raises, and ProtocolError.
+        Time since our last write counts. The wait is ours, so the deadline moves by it. Raises what `send` raises, and
+        ProtocolError.
         """
         self.flush()
-        self.deadline += HOLD_S
+        left_s = max(HOLD_S - self.silence_s(), 0.001)
+        self.deadline += left_s
         try:
             self._cork(False)
-            self._sock.settimeout(HOLD_S)
+            self._sock.settimeout(left_s)
             answer = self._sock.recv(1)
         except socket.timeout:
             self._cork(True)

@@ -239,6 +239,19 @@ def test_end_after_a_silence_is_no_rejection_either(start, monkeypatch):
         connection.confirm()
 
 
+def test_time_since_the_last_packet_counts(start, monkeypatch):
+    """A server closes after ten seconds without a word, so a kept connection has no time to lose."""
+    monkeypatch.setattr(conversation, "HOLD_S", 4.0)
+    monkeypatch.setattr(conversation.Conversation, "silence_s", lambda self: 4.5)
+    daemon = start()
+    connection = Connection(server_of(daemon), ways=Ways())
+    connection.send(results_of(1))
+    started = time.monotonic()
+    assert connection.confirm() == ACCEPTED
+    assert time.monotonic() - started < 2.0
+    assert len(daemon.connection().packets) == 1
+
+
 def test_two_seconds_are_enough_for_a_server_to_reject():
     """It looks at its sockets once a second."""
     assert HOLD_S == 2.0
