@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.configs import fault_of
 
 from tcpwrap_alert.config.keys import KEYS
-from tcpwrap_alert.config.read import read_config
-from tcpwrap_alert.errors import ConfigError
 
 KNOWN = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, server, port, timeout, host_name, "
@@ -19,12 +18,6 @@ METHODS = (
 STATES = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
 FIELDS = "{daemon}, {client}, {address}, {user}"
 NO_SERVER = "is not a name, an address, name:port or [address]:port"
-
-
-def fault_of(path):
-    with pytest.raises(ConfigError) as caught:
-        read_config(path).sections  # noqa: B018 - asked for what it raises
-    return str(caught.value)
 
 
 def test_every_key_is_in_the_table():

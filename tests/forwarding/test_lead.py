@@ -12,19 +12,8 @@ from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
 from tcpwrap_alert.forwarding.lead import lead
 from tcpwrap_alert.spool.leader import Leader
-from tcpwrap_alert.spool.spool import Spool
 
 DOWN = ConnectError("connection refused", "m:1")
-
-
-@pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
 
 
 @pytest.fixture
