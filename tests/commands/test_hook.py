@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
@@ -21,14 +22,14 @@ def test_hook_writes_through_no_link(run, spool_dir, tmp_path):
     assert len(os.listdir(spool_dir / "new")) == 1
 
 
-@pytest.mark.parametrize("number", [3, 9, 200, 500], ids=lambda number: f"descriptor {number}")
-def test_forwarder_lets_go_of_every_descriptor(spool_dir, write_config, number):
+@pytest.mark.parametrize("at_least", [3, 200, 500])
+def test_forwarder_lets_go_of_every_descriptor(spool_dir, write_config, at_least):
     """It waits for a silent server, and the pipe of whoever denied the connection has no other end any more."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         write_config(server=f"127.0.0.1:{silent.getsockname()[1]}", timeout=30)
         (spool_dir / "new" / "1").write_bytes(b"tcpwrap-alert 1 denial\0\nclient=c\0\ndaemon=sshd\0\nend\0\n")
         reading, writing = os.pipe()
-        os.dup2(writing, number)
+        number = fcntl.fcntl(writing, fcntl.F_DUPFD, at_least)
         os.close(writing)
         forwarder = subprocess.Popen(["tcpwrap-alert", "forward", str(spool_dir)], pass_fds=[number])
         os.close(number)

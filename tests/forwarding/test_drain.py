@@ -153,3 +153,11 @@ def test_clock_set_back_does_not_keep_a_result_resting(spool, config, answer, la
     transport = answer(lambda text: "")
     drain(spool, config)
     assert transport.seen == ["result 0"]
+
+
+def test_caller_hears_of_what_went_as_it_goes(spool, config, answer):
+    enqueue(spool, 3)
+    answer(is_result(1, "no such host"))
+    heard = []
+    drain(spool, config, heard.append)
+    assert heard == [1, 1]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import subprocess
+
 import pytest
 from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.denial import Denial
-from tcpwrap_alert.errors import ConnectError, NotDelivered
+from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolBusy, SpoolError
 from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
-from tcpwrap_alert.forwarding.lead import lead
+from tcpwrap_alert.forwarding.attempt import attempt
+from tcpwrap_alert.forwarding.lead import drop, lead
 from tcpwrap_alert.spool.leader import Leader
 
 DOWN = ConnectError("connection refused", "m:1")
@@ -113,3 +119,62 @@ def test_rejection_is_told_whatever_follows(spool, config, told, monitors, monke
     deny(spool, "203.0.113.7")
     with pytest.raises(NotDelivered, match="no such host"):
         lead(spool, config)
+
+
+@pytest.mark.parametrize("is_locked", [False, True], ids=["first", "second"])
+def test_slow_drop_is_sent_by_one_at_a_time(spool, config, told, monitors, monkeypatch, tmp_path, is_locked):
+    lock = tmp_path / "lock"
+    lock.touch()
+    lock_fd, other_fd = (os.open(lock, os.O_RDONLY) for _ in range(2))
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", spool.path)
+    safe = []
+    if is_locked:
+        lead_module.try_flock(other_fd)
+        with pytest.raises(SpoolBusy, match=r"client='203\.0\.113\.7'"):
+            drop(Denial("sshd", "203.0.113.7"), config, lock_fd, lambda: safe.append(1))
+        os.close(lock_fd)
+    else:
+        drop(Denial("sshd", "203.0.113.7"), config, lock_fd, lambda: safe.append(1))
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(lock_fd)
+    os.close(other_fd)
+    assert (monitors[""].seen, safe) == (([], []) if is_locked else (["Denied sshd-203.0.113.7"], [1]))
+
+
+@pytest.mark.parametrize("has_several", [False, True], ids=["one monitor", "two monitors"])
+def test_root_that_may_not_leave_sends_nothing(spool, config, two_monitors, monitors, monkeypatch, has_several):
+    def refuse(_spool):
+        raise SpoolError("root may not become its owner")
+
+    deny(spool, "203.0.113.7")
+    monkeypatch.setattr(Spool, "drop_root", refuse)
+    with pytest.raises(NotDelivered, match="root may not become its owner"):
+        attempt(spool, two_monitors if has_several else config)
+    assert len(spool.scan()) == 1
+    assert spool.boxes() == []
+    assert [transport.seen for transport in monitors.values()] == [[], [], []]
+
+
+def test_spool_that_cannot_be_scanned_is_told(spool, config, told, monitors, monkeypatch):
+    def fail(_spool):
+        raise SpoolError("new: cannot scan")
+
+    monkeypatch.setattr(Spool, "scan", fail)
+    with pytest.raises(NotDelivered, match="cannot scan"):
+        lead(spool, config)
+    assert not spool.leader.exists()
+
+
+def test_forwarder_of_two_monitors_ends_when_told(spool, tmp_path, monkeypatch):
+    """Not when the conversations that its threads wait for are over."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"127.0.0.1:{silent.getsockname()[1]}"
+        (tmp_path / "send_nsca.cfg").write_text(f"timeout=60\n[a]\nserver={server}\n[b]\nserver={server}\n")
+        (tmp_path / "send_nsca.cfg").chmod(0o600)
+        deny(spool, "203.0.113.7")
+        forwarder = subprocess.Popen(["tcpwrap-alert", "forward", spool.path])
+        silent.settimeout(20)
+        with silent.accept()[0]:
+            forwarder.send_signal(signal.SIGTERM)
+            assert forwarder.wait(20) == 75
+    assert not spool.leader.exists()

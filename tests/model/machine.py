@@ -228,13 +228,20 @@ class SpoolMachine(RuleBasedStateMachine):
 
         raised = self.room.act(write, fault)
         if isinstance(raised, OSError):
-            raised = self._expected(self.room.act(lambda: drop(Denial("sshd", name), self.config)))
+            raised = self._expected(self.room.act(lambda: self._drop_slowly(Denial("sshd", name))))
             self._note([name], raised)
         elif raised is None:
             is_left = os.path.lexists(os.path.join(self.spool.path, "leader"))
             self.accepted.add(name)
         if is_left:
             self.left_to_leader.add(name)
+
+    def _drop_slowly(self, denial: Denial) -> None:
+        lock_fd = os.open(self._config_path, os.O_RDONLY)
+        try:
+            drop(denial, self.config, lock_fd, lambda: None)
+        finally:
+            os.closerange(lock_fd, lock_fd + 1)
 
     def _submit(self, kinds: str, fault=None) -> None:
         names = [self._next(kind) for kind in kinds]

@@ -242,7 +242,7 @@ class MachineRoom:
 
     def _make_patches(self) -> dict[tuple[Any, str], Any]:
         patches = {(os, name): getattr(self, f"_{name}", None) or self._passing(name) for name in CALLS}
-        patches |= {(os, "close"): self._close, (fcntl, "flock"): self._lock}
+        patches |= {(os, "close"): self._close, (os, "closerange"): self._close_one, (fcntl, "flock"): self._lock}
         patches |= {(time, name): self.clocks.uptime_s for name in ("monotonic", "clock_gettime")}
         patches |= {(time, "time_ns"): self.clocks.time_ns, (time, "time"): self.clocks.time_s}
         patches |= {(time, "sleep"): self.clocks.sleep}
@@ -254,7 +254,7 @@ class MachineRoom:
     def _open_transport(self, monitor: Any, _memory: dict[str, str]) -> Transport:
         return Transport(self, self.monitors[monitor.name])
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, **_: object) -> None:
         self.enter_call("tell", False)
         self.told.append(text)
 
@@ -294,6 +294,11 @@ class MachineRoom:
     def _close(self, fd: int) -> None:
         self._running[-1].fds.discard(fd)
         self._real["close"](fd)
+
+    def _close_one(self, fd: int, _end: int) -> None:
+        """Take the place of `os.closerange`, which is asked for one, open or not."""
+        if fd in self._running[-1].fds:
+            self._close(fd)
 
     def _lock(self, fd: int, operation: int) -> None:
         self.enter_call("flock", False)

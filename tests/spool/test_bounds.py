@@ -269,3 +269,10 @@ def test_every_denial_and_check_result_is_counted_once(tmp_path_factory, rounds)
     of_results = [text for text in texts if "check_results=" in text or text.startswith("output")]
     assert counted(of_results, "check_results") == results
     assert counted([text for text in texts if text not in of_results]) == denials
+
+
+@pytest.mark.parametrize("age_s", [60, 3600, DAY_S + 60, 29 * DAY_S])
+def test_usual_time_is_believed_at_once(spool, age_s):
+    deny(spool, "a", "b", age_s=age_s)
+    bound(spool, max_age_s=50)
+    assert len(spool.scan()) == 1

@@ -9,7 +9,15 @@ import pytest
 from support.queue_files import DENIAL
 
 from tcpwrap_alert.errors import QueueFileCorrupt, SpoolError
-from tcpwrap_alert.spool.files import NamingFailure, Uninterrupted, make_directory, read_file, write_all, write_new
+from tcpwrap_alert.spool.files import (
+    NamingFailure,
+    Uninterrupted,
+    fsync_path,
+    make_directory,
+    read_file,
+    write_all,
+    write_new,
+)
 
 ORDERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -108,3 +116,12 @@ def test_failed_write_leaves_no_descriptor(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         write_new(str(new / "1"), DENIAL, 0o644)
     assert os.listdir("/proc/self/fd") == before
+
+
+def test_sync_follows_no_link_and_waits_for_nobody(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("link", "fifo"):
+        with pytest.raises(OSError, match=r"symbolic|Invalid argument"):
+            fsync_path(str(tmp_path / name))
