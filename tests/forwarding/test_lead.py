@@ -18,6 +18,7 @@ from tcpwrap_alert.forwarding import lead as lead_module
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.lead import drop, lead
 from tcpwrap_alert.spool.leader import Leader
+from tcpwrap_alert.spool.spool import Spool
 
 DOWN = ConnectError("connection refused", "m:1")
 
