@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.configs import fault_of
 
 from tcpwrap_alert.config.keys import KEYS
-from tcpwrap_alert.config.read import read_config
-from tcpwrap_alert.errors import ConfigError
 
 KNOWN = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
@@ -21,12 +20,6 @@ STATES = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
 FIELDS = "{daemon}, {client}, {address}, {user}"
 SCHEMES = "nsca:, nsca-ng:, icinga2:, nrdp+https:, nrdp+http:, alertmanager+https:, alertmanager+http:, exec:"
 NO_SERVER = "is not a name, an address, name:port or [address]:port"
-
-
-def fault_of(path):
-    with pytest.raises(ConfigError) as caught:
-        read_config(path).sections  # noqa: B018 - asked for what it raises
-    return str(caught.value)
 
 
 def test_every_key_is_in_the_table():

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.configs import fault_of
 
 from tcpwrap_alert.config import read as config_module
 from tcpwrap_alert.config.keys import KEYS
@@ -50,12 +51,6 @@ encryption_method=1
 # This can also be set as a command-line option, but the config file option \n\
 # takes precedence.
 # legacy_2_7_mode=true"""
-
-
-def fault_of(path):
-    with pytest.raises(ConfigError) as caught:
-        read_config(path).sections  # noqa: B018 - asked for what it raises
-    return str(caught.value)
 
 
 def test_a_stock_file_works_unchanged(read):

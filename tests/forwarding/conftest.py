@@ -1,4 +1,4 @@
-"""A spool, a configuration whose monitor is down, and a scripted transport in the place of the configured one."""
+"""A configuration whose monitor is down, and a scripted transport in the place of the configured one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.config.read import Config, read_config
 from tcpwrap_alert.forwarding import drain as drain_module
-from tcpwrap_alert.spool.spool import Spool
-
-
-@pytest.fixture
-def spool(spool_dir: Path) -> Spool:
-    """The test's spool."""
-    return Spool(str(spool_dir))
 
 
 @pytest.fixture

@@ -24,16 +24,6 @@ DOWN = ConnectError("connection refused", "m:1")
 
 
 @pytest.fixture
-def spool(spool_dir):
-    return Spool(str(spool_dir))
-
-
-@pytest.fixture
-def config(write_config):
-    return read_config(str(write_config(server="127.0.0.1:1")))
-
-
-@pytest.fixture
 def two_monitors(tmp_path):
     path = tmp_path / "two.cfg"
     path.write_text("fold=no\n[a]\nserver=127.0.0.1:1\n[b]\nserver=127.0.0.1:2\n")

@@ -12,7 +12,7 @@ import threading
 import time
 
 import pytest
-from peers.fake_daemon import INIT_VECTOR, TIMESTAMP, FakeDaemon
+from peers.fake_daemon import INIT_VECTOR, TIMESTAMP
 from peers.nsca_daemon import wait_for
 
 from tcpwrap_alert.forwarding import stdin as send_module
@@ -25,9 +25,8 @@ SILENCE_S = 0.3
 
 
 @pytest.fixture
-def daemon():
-    with FakeDaemon() as daemon:
-        yield daemon
+def daemon(start):
+    return start(password=b"")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from peers.fake_daemon import FakeDaemon
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.forwarding.lead import PAUSES_S
@@ -35,9 +34,8 @@ COMMANDS = {
 
 
 @pytest.fixture
-def daemon():
-    with FakeDaemon() as daemon:
-        yield daemon
+def daemon(start):
+    return start(password=b"")
 
 
 @pytest.fixture

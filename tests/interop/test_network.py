@@ -33,7 +33,7 @@ from peers.fake_daemon import FakeDaemon, closes, reads, resets
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.missing import skip_or_fail
-from support.results import lines_of, make_results, monitor_of
+from support.results import lines_of, make_results, server_of
 
 from tcpwrap_alert.errors import ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
@@ -217,7 +217,7 @@ def converse_with(start_nsca):
 
     def converse(line, count=1, method=1, timeout_s=TIMEOUT_S, **changes):
         daemon = start_nsca(address=DAEMON_ADDRESS, method=method, password=PASSWORD)
-        outcome, took_s = line.inside(outcome_of, monitor_of(daemon, timeout_s=timeout_s, **changes), count)
+        outcome, took_s = line.inside(outcome_of, server_of(daemon, timeout_s=timeout_s, **changes), count)
         return outcome, took_s, daemon.results()
 
     return converse
@@ -267,7 +267,7 @@ def converse(daemon, conversation):
     changes = dict(PEERS[name])
     if "encryption_method" in changes:
         changes["encryption_method"] = {1: 14, 14: 1}[method]
-    return outcome_of(monitor_of(daemon, **{"timeout_s": TIMEOUT_S, **changes}), count)
+    return outcome_of(server_of(daemon, **{"timeout_s": TIMEOUT_S, **changes}), count)
 
 
 def find_problem(conversation, told):
@@ -368,7 +368,7 @@ def test_a_line_that_carries_nothing_is_no_connection(connect_by, converse_with)
 def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
     line = connect_by(1500)
     with FakeDaemon(password=PASSWORD.encode(), address=DAEMON_ADDRESS) as daemon:
-        assert line.inside(outcome_of, monitor_of(daemon, timeout_s=TIMEOUT_S), 1)[0] == ACCEPTED
+        assert line.inside(outcome_of, server_of(daemon, timeout_s=TIMEOUT_S), 1)[0] == ACCEPTED
     last_segments = [segment.length for segment in line.segments if has_end_of_client(segment)]
     assert last_segments == [4305 % 1448]
 
@@ -382,7 +382,7 @@ def test_extra_byte_shares_a_segment_with_the_packets(connect_by):
 def test_end_after_one_packet_is_a_rejection(connect_by, end, count, delay_s):
     line = connect_by(ALONE_MTU, holding(delay_s, has_end_of_client))
     with FakeDaemon(reads(4304, then=end), address=DAEMON_ADDRESS) as daemon:
-        outcome, took_s = line.inside(outcome_of, monitor_of(daemon, timeout_s=TIMEOUT_S), count)
+        outcome, took_s = line.inside(outcome_of, server_of(daemon, timeout_s=TIMEOUT_S), count)
         assert len(daemon.connection().received) == 4304
     assert type(outcome) is RejectedError
     assert took_s < TIMEOUT_S

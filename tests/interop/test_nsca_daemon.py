@@ -13,7 +13,7 @@ import pytest
 from peers.fake_daemon import black_hole
 from peers.nsca_daemon import MODES, wait_for
 from support import namespaces
-from support.results import lines_of, make_results, monitor_of
+from support.results import lines_of, make_results, server_of
 from support.streams import STREAMS
 
 from tcpwrap_alert.check_result import CheckResult
@@ -43,14 +43,14 @@ def test_the_processes_of_a_mode(start_nsca, mode, programs):
 @pytest.mark.parametrize(("method", "count"), [(0, 1), (0, 2), (0, 50), (14, 2)])
 def test_accepted_is_what_the_command_file_received(start_nsca, method, mode, count):
     daemon = start_nsca(method=method, mode=mode, password=PASSWORD)
-    assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(count)) == ACCEPTED
     assert daemon.results() == lines_of(count)
 
 
 def test_a_rejection_names_the_place_and_the_causes(start_nsca):
     daemon = start_nsca(method=14, password=PASSWORD)
     with pytest.raises(RejectedError, match=rf"127.0.0.1:{daemon.port}: .*wrong password.*method \(14\)"):
-        send_check_results(monitor_of(daemon, password=b"wrong"), make_results(1))
+        send_check_results(server_of(daemon, password=b"wrong"), make_results(1))
     assert daemon.results() == []
 
 
@@ -59,7 +59,7 @@ def test_a_rejection_names_the_place_and_the_causes(start_nsca):
 def test_clear_text_and_encryption_do_not_match(start_nsca, ours, theirs, mode):
     daemon = start_nsca(method=theirs, mode=mode, password=PASSWORD)
     with pytest.raises(RejectedError):
-        send_check_results(monitor_of(daemon, encryption_method=ours), make_results(1))
+        send_check_results(server_of(daemon, encryption_method=ours), make_results(1))
     assert daemon.results() == []
 
 
@@ -68,7 +68,7 @@ def test_a_kept_connection_and_its_renewal(start_nsca, monkeypatch, mode):
     monkeypatch.setattr(client, "RENEW_AFTER_S", 0.5)
     daemon = start_nsca(method=14, mode=mode, password=PASSWORD)
     confirmed = []
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         for result in make_results(300):
             connection.send([result])
             confirmed.append(connection.delivered)
@@ -81,7 +81,7 @@ def test_a_kept_connection_and_its_renewal(start_nsca, monkeypatch, mode):
 def test_end_after_a_silence_is_not_called_a_rejection(start_nsca):
     """Under inetd it waits ten seconds for a packet."""
     daemon = start_nsca(method=14, mode="inetd", password=PASSWORD)
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(server_of(daemon))
     connection.send(make_results(1))
     wait_for(lambda: not namespaces.processes("nsca --inetd"), "it has not closed")
     with pytest.raises(OutcomeUnknown, match="closed after a silence"):
@@ -100,7 +100,7 @@ def test_every_method_reaches_the_nsca_server(start_nsca, monkeypatch, capsys, n
     passwords = [(mode, text * method.key_size if text == "k" else text) for mode, text in PASSWORDS]
     daemons = [start_nsca(method=number, mode=mode, password=text) for mode, text in passwords]
     with ThreadPoolExecutor(len(daemons)) as threads:
-        outcomes = list(threads.map(lambda daemon: send_check_results(monitor_of(daemon), make_results(2)), daemons))
+        outcomes = list(threads.map(lambda daemon: send_check_results(server_of(daemon), make_results(2)), daemons))
     received = [daemon.results() == lines_of(2) for daemon in daemons]
     with capsys.disabled():
         row = f"{number:2} {method.name:20} by {backend:12}"
@@ -111,7 +111,7 @@ def test_every_method_reaches_the_nsca_server(start_nsca, monkeypatch, capsys, n
 
 def test_a_host_check_arrives(start_nsca):
     daemon = start_nsca()
-    send_check_results(monitor_of(daemon), [CheckResult("firestorm", "", 1, "gone")])
+    send_check_results(server_of(daemon), [CheckResult("firestorm", "", 1, "gone")])
     (line,) = daemon.lines()
     assert line.endswith("] PROCESS_HOST_CHECK_RESULT;firestorm;1;gone")
 
@@ -119,7 +119,7 @@ def test_a_host_check_arrives(start_nsca):
 @pytest.mark.parametrize("method", [0, 1, 14])
 def test_utf8_arrives_as_it_is(start_nsca, method):
     daemon = start_nsca(method=method, password="pässwörd")
-    send_check_results(monitor_of(daemon), [CheckResult("fïre", "TCP Wräppers ✓", 1, "Größe 😀")])
+    send_check_results(server_of(daemon), [CheckResult("fïre", "TCP Wräppers ✓", 1, "Größe 😀")])
     assert daemon.results() == ["fïre;TCP Wräppers ✓;1;Größe 😀"]
 
 
@@ -127,19 +127,19 @@ def test_utf8_arrives_as_it_is(start_nsca, method):
 def test_every_field_arrives_at_its_full_length(start_nsca, method):
     daemon = start_nsca(method=method, password="x" * 511)
     result = CheckResult("h" * 63, "s" * 127, 3, "o" * 4095)
-    send_check_results(monitor_of(daemon), [result, result])
+    send_check_results(server_of(daemon), [result, result])
     assert daemon.results() == [f"{'h' * 63};{'s' * 127};3;{'o' * 4095}"] * 2
 
 
 def test_one_byte_too_many_is_cut_by_character(start_nsca):
     daemon = start_nsca()
-    send_check_results(monitor_of(daemon), [CheckResult("h", "s", 3, "ä" * 2048)])
+    send_check_results(server_of(daemon), [CheckResult("h", "s", 3, "ä" * 2048)])
     assert daemon.results() == [f"h;s;3;{'ä' * 2046}..."]
 
 
 def test_2_7_layout_arrives_with_its_outcome_not_known(start_nsca):
     daemon = start_nsca(method=14, password=PASSWORD)
-    monitor = monitor_of(daemon, legacy_2_7_mode=True)
+    monitor = server_of(daemon, legacy_2_7_mode=True)
     for result in make_results(3):
         assert send_check_results(monitor, [result]) == "sent, not known"
     assert len(daemon.wait_for_results(3)) == 3
@@ -161,10 +161,10 @@ def test_2_7_layout_says_what_the_c_client_says(start_nsca, peer, run, write_con
 @pytest.mark.parametrize("mode", MODES)
 def test_ipv6(start_nsca, mode):
     daemon = start_nsca(address="::1", mode=mode, method=14, password=PASSWORD)
-    assert send_check_results(monitor_of(daemon), make_results(3)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(3)) == ACCEPTED
     assert daemon.results() == lines_of(3)
     with pytest.raises(RejectedError, match=rf"^\[::1\]:{daemon.port}: "):
-        send_check_results(monitor_of(daemon, password=b"wrong"), make_results(3))
+        send_check_results(server_of(daemon, password=b"wrong"), make_results(3))
     assert daemon.results() == lines_of(3)
 
 
@@ -221,7 +221,7 @@ def test_it_arrives_once_if_the_first_address_hangs(start_nsca, hosts):
 
 
 def assert_arrives_once(daemon):
-    monitor = monitor_of(daemon, host="nagios.test")
+    monitor = server_of(daemon, host="nagios.test")
     start = time.monotonic()
     assert send_check_results(monitor, make_results(3)) == ACCEPTED
     assert time.monotonic() - start < monitor.timeout_s

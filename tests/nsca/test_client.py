@@ -24,7 +24,7 @@ from peers.fake_daemon import (
     sends_init_and_end,
 )
 from support import namespaces
-from support.results import PASSWORD, fields_of, make_results, monitor_of
+from support.results import PASSWORD, fields_of, make_results, server_of
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import (
@@ -83,7 +83,7 @@ def send_in_vain(monitor, results=None, place=None):
 @pytest.mark.parametrize("count", COUNTS)
 def test_all_packets_arrive_then_one_byte_and_the_end(start, method, count):
     daemon = start(method=method)
-    assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(count)) == ACCEPTED
     connection = daemon.connection()
     assert len(connection.received) == count * PACKET + 1
     assert connection.saw_end
@@ -93,29 +93,29 @@ def test_all_packets_arrive_then_one_byte_and_the_end(start, method, count):
 
 def test_only_one_connection_is_made(start):
     daemon = start()
-    send_check_results(monitor_of(daemon), make_results(31))
+    send_check_results(server_of(daemon), make_results(31))
     assert len(daemon.connections) == 1
 
 
 @pytest.mark.parametrize("timestamp", [0, fake_daemon.TIMESTAMP, 2**32 - 1])
 def test_the_timestamp_is_the_servers_own(start, timestamp):
     daemon = start(timestamp=timestamp)
-    send_check_results(monitor_of(daemon), make_results(2))
+    send_check_results(server_of(daemon), make_results(2))
     assert [packet.timestamp for packet in daemon.connection().packets] == [timestamp, timestamp]
 
 
 @pytest.mark.parametrize(("begin", "end"), [(2, 4), (24, 78), (88, 206), (230, 4302), (4302, 4304)])
 def test_the_padding_of_the_same_result_differs(start, begin, end):
     daemon = start()
-    send_check_results(monitor_of(daemon), make_results(1) * 3)
+    send_check_results(server_of(daemon), make_results(1) * 3)
     assert len({packet.clear[begin:end] for packet in daemon.connection().packets}) > 1
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_connections_of_one_vector_differ_in_bytes(start, method):
     daemon = start(method=method)
-    send_check_results(monitor_of(daemon), make_results(1))
-    send_check_results(monitor_of(daemon), make_results(1))
+    send_check_results(server_of(daemon), make_results(1))
+    send_check_results(server_of(daemon), make_results(1))
     assert daemon.connection(0).received != daemon.connection(1).received
 
 
@@ -123,20 +123,20 @@ def test_two_connections_of_one_vector_differ_in_bytes(start, method):
 @pytest.mark.parametrize("password", [b"", b"x", b"x" * 32, b"x" * 511, "Größe".encode()])
 def test_a_password_of_any_length(start, method, password):
     daemon = start(method=method, password=password)
-    assert send_check_results(monitor_of(daemon), make_results(2)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(2)) == ACCEPTED
     assert len(daemon.connection().packets) == 2
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_fields_at_their_full_length(start, method):
     daemon = start(method=method)
-    assert send_check_results(monitor_of(daemon), [CheckResult("h" * 63, "s" * 127, 3, "o" * 4095)]) == ACCEPTED
+    assert send_check_results(server_of(daemon), [CheckResult("h" * 63, "s" * 127, 3, "o" * 4095)]) == ACCEPTED
     assert fields_of(daemon.connection().packets) == [("h" * 63, "s" * 127, 3, "o" * 4095)]
 
 
 def test_method_0_does_not_use_the_password(start):
     daemon = start(method=0)
-    assert send_check_results(monitor_of(daemon, password=b"another"), make_results(2)) == ACCEPTED
+    assert send_check_results(server_of(daemon, password=b"another"), make_results(2)) == ACCEPTED
 
 
 def test_nsca_server_may_send_its_init_packet_late(start):
@@ -145,7 +145,7 @@ def test_nsca_server_may_send_its_init_packet_late(start):
         fake_daemon.stock(connection)
 
     daemon = start(late)
-    assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(1)) == ACCEPTED
 
 
 def test_an_init_packet_in_small_pieces(start):
@@ -158,18 +158,18 @@ def test_an_init_packet_in_small_pieces(start):
         connection.read(1)
 
     daemon = start(piecemeal)
-    assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(1)) == ACCEPTED
 
 
 def test_an_nsca_server_that_closes_late(start):
     daemon = start(reads_all(lambda connection: connection.is_over_after(0.3)))
-    assert send_check_results(monitor_of(daemon), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(1)) == ACCEPTED
 
 
 @pytest.mark.parametrize("count", [1, 17, 200])
 def test_an_nsca_server_with_little_room(start, count):
     daemon = start(receive_buffer=4096, segment_size=SEGMENT_SIZE)
-    assert send_check_results(monitor_of(daemon), make_results(count)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(count)) == ACCEPTED
     assert len(daemon.connection().packets) == count
 
 
@@ -180,7 +180,7 @@ def test_an_nsca_server_with_little_room(start, count):
 @pytest.mark.parametrize("count", COUNTS)
 def test_a_wrong_password_is_rejected(start, method, count):
     daemon = start(method=method)
-    error, took_s = send_in_vain(monitor_of(daemon, password=b"wrong"), make_results(count))
+    error, took_s = send_in_vain(server_of(daemon, password=b"wrong"), make_results(count))
     assert type(error) is RejectedError
     assert "wrong password" in str(error)
     assert took_s < SOON_S
@@ -191,7 +191,7 @@ def test_a_wrong_password_is_rejected(start, method, count):
 @pytest.mark.parametrize("count", [1, 31])
 def test_a_wrong_method_is_rejected(start, ours, theirs, count):
     daemon = start(method=theirs)
-    error, _ = send_in_vain(monitor_of(daemon, encryption_method=ours), make_results(count))
+    error, _ = send_in_vain(server_of(daemon, encryption_method=ours), make_results(count))
     assert type(error) is RejectedError
     assert f"wrong encryption_method ({ours})" in str(error)
     assert daemon.connection().packets == []
@@ -200,7 +200,7 @@ def test_a_wrong_method_is_rejected(start, ours, theirs, count):
 @pytest.mark.parametrize("count", [1, 2, 31])
 def test_a_2_7_server_rejects_the_large_packets(start, count):
     daemon = start(packet_size=fake_daemon.OLD_PACKET_SIZE)
-    error, _ = send_in_vain(monitor_of(daemon), make_results(count))
+    error, _ = send_in_vain(server_of(daemon), make_results(count))
     assert type(error) is RejectedError
     assert "legacy_2_7_mode" in str(error)
 
@@ -208,7 +208,7 @@ def test_a_2_7_server_rejects_the_large_packets(start, count):
 @pytest.mark.parametrize("password", [b" s3cret-Wort", b"s3cret-Wort ", b"\ts3cret-Wort"])
 def test_blanks_around_the_password_are_told(start, password):
     daemon = start()
-    error, _ = send_in_vain(monitor_of(daemon, password=password))
+    error, _ = send_in_vain(server_of(daemon, password=password))
     assert "blanks around the password" in str(error)
 
 
@@ -217,14 +217,14 @@ def test_blanks_around_the_password_are_told(start, password):
 @pytest.mark.parametrize("read", [1, 720, PACKET - 1, PACKET])
 def test_an_end_with_bytes_unread_is_a_rejection(start, end, count, read):
     daemon = start(reads(read, then=end))
-    error, took_s = send_in_vain(monitor_of(daemon), make_results(count))
+    error, took_s = send_in_vain(server_of(daemon), make_results(count))
     assert type(error) is RejectedError
     assert took_s < SOON_S
 
 
 def test_reset_after_all_was_read_is_a_rejection(start):
     daemon = start(reads_all(resets))
-    assert type(send_in_vain(monitor_of(daemon))[0]) is RejectedError
+    assert type(send_in_vain(server_of(daemon))[0]) is RejectedError
 
 
 # Neither: each misbehaviour has one error
@@ -262,7 +262,7 @@ MISBEHAVIOURS = {
 @pytest.mark.parametrize(("behaviour", "kind", "message", "waits"), MISBEHAVIOURS.values(), ids=MISBEHAVIOURS)
 def test_a_misbehaviour_is_one_error_in_time(start, behaviour, kind, message, waits):
     daemon = start(behaviour)
-    error, took_s = send_in_vain(monitor_of(daemon, timeout_s=TIMEOUT_S))
+    error, took_s = send_in_vain(server_of(daemon, timeout_s=TIMEOUT_S))
     assert type(error) is kind
     assert message in str(error)
     assert (took_s >= TIMEOUT_S) is waits
@@ -271,7 +271,7 @@ def test_a_misbehaviour_is_one_error_in_time(start, behaviour, kind, message, wa
 @pytest.mark.parametrize("timeout_s", [0.1, 0.6])
 def test_error_after_the_deadline_names_the_deadline(start, timeout_s):
     daemon = start(fake_daemon.silent)
-    error, _ = send_in_vain(monitor_of(daemon, timeout_s=timeout_s))
+    error, _ = send_in_vain(server_of(daemon, timeout_s=timeout_s))
     assert f"within {timeout_s} s" in str(error)
 
 
@@ -284,14 +284,14 @@ def test_the_deadline_is_one_for_all_phases(start):
         connection.is_over_after(0.4)
 
     daemon = start(slow)
-    error, took_s = send_in_vain(monitor_of(daemon, timeout_s=0.6))
+    error, took_s = send_in_vain(server_of(daemon, timeout_s=0.6))
     assert type(error) is OutcomeTimedOut
     assert 0.6 <= took_s < 0.8
 
 
 def test_an_nsca_server_that_never_reads_a_large_batch(start):
     daemon = start(reads(0, then=holds), receive_buffer=4096)
-    monitor = monitor_of(daemon, encryption_method=0, timeout_s=0.8)
+    monitor = server_of(daemon, encryption_method=0, timeout_s=0.8)
     error, took_s = send_in_vain(monitor, make_results(1) * 2000)
     assert type(error) is OutcomeTimedOut
     assert "no outcome within 0.8 s" in str(error)
@@ -310,7 +310,7 @@ def test_reset_right_after_the_init_packet_is_an_error(start, monkeypatch):
         return make_encryptor(*args)
 
     monkeypatch.setattr(conversation, "make_encryptor", make_encryptor_late)
-    error, _ = send_in_vain(monitor_of(daemon))
+    error, _ = send_in_vain(server_of(daemon))
     assert type(error) is DeliveryError
     assert "connection reset after the init packet" in str(error)
 
@@ -329,7 +329,7 @@ def test_a_reset_before_a_packet_was_sent_is_not_known(start):
         yield from make_results(2)
 
     daemon = start(behave)
-    error, _ = send_in_vain(monitor_of(daemon), late_results())
+    error, _ = send_in_vain(server_of(daemon), late_results())
     assert type(error) is DeliveryError
     assert "connection reset before a packet was sent" in str(error)
 
@@ -343,7 +343,7 @@ def test_end_while_packets_wait_is_a_rejection(start, end, packets_read):
         yield from make_results(1)
 
     daemon = start(reads(packets_read * PACKET, then=end), segment_size=SEGMENT_SIZE)
-    error, _ = send_in_vain(monitor_of(daemon), late_results())
+    error, _ = send_in_vain(server_of(daemon), late_results())
     assert type(error) is RejectedError
 
 
@@ -358,7 +358,7 @@ def test_end_before_the_extra_byte_is_a_rejection(start, end, monkeypatch):
     flush = conversation.Conversation.flush
     monkeypatch.setattr(conversation.Conversation, "flush", flush_and_let_it_close)
     daemon = start(reads(PACKET, then=end), segment_size=SEGMENT_SIZE)
-    error, took_s = send_in_vain(monitor_of(daemon))
+    error, took_s = send_in_vain(server_of(daemon))
     assert len(daemon.connection().received) == PACKET
     assert type(error) is RejectedError
     assert took_s < SOON_S
@@ -370,7 +370,7 @@ def test_end_before_the_extra_byte_is_a_rejection(start, end, monkeypatch):
 @pytest.mark.parametrize("method", METHODS)
 def test_the_2_7_layout_is_720_bytes_and_the_end(start, method):
     daemon = start(method=method)
-    assert send_check_results(monitor_of(daemon, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
+    assert send_check_results(server_of(daemon, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
     connection = daemon.connection()
     assert len(connection.received) == 720
     assert connection.saw_end
@@ -379,26 +379,26 @@ def test_the_2_7_layout_is_720_bytes_and_the_end(start, method):
 
 def test_the_2_7_layout_at_a_2_7_server(start):
     daemon = start(packet_size=720)
-    assert send_check_results(monitor_of(daemon, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
+    assert send_check_results(server_of(daemon, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
     assert len(daemon.connection().packets) == 1
 
 
 def test_the_2_7_layout_cuts_the_output_with_a_mark(start):
     daemon = start()
-    send_check_results(monitor_of(daemon, legacy_2_7_mode=True), [CheckResult("h", "s", 1, "o" * 512)])
+    send_check_results(server_of(daemon, legacy_2_7_mode=True), [CheckResult("h", "s", 1, "o" * 512)])
     assert daemon.connection().packets[0].plugin_output == "o" * 508 + "..."
 
 
 def test_the_2_7_layout_takes_one_result_only(start):
     daemon = start()
     with pytest.raises(ValueError, match="one check result per connection"):
-        send_check_results(monitor_of(daemon, legacy_2_7_mode=True), make_results(2))
+        send_check_results(server_of(daemon, legacy_2_7_mode=True), make_results(2))
     assert daemon.connections == []
 
 
 def test_2_7_layout_with_wrong_password_claims_nothing(start):
     daemon = start()
-    monitor = monitor_of(daemon, legacy_2_7_mode=True, password=b"wrong")
+    monitor = server_of(daemon, legacy_2_7_mode=True, password=b"wrong")
     assert send_check_results(monitor, make_results(1)) == SENT_NOT_KNOWN
     assert daemon.connection().packets == []
 
@@ -406,7 +406,7 @@ def test_2_7_layout_with_wrong_password_claims_nothing(start):
 @pytest.mark.parametrize("read", [1, 719, 720])
 def test_a_reset_in_the_2_7_layout_is_a_rejection(start, read):
     daemon = start(reads(read, then=resets))
-    error, _ = send_in_vain(monitor_of(daemon, legacy_2_7_mode=True))
+    error, _ = send_in_vain(server_of(daemon, legacy_2_7_mode=True))
     assert type(error) is RejectedError
     assert "older than 2.9" not in str(error)
 
@@ -415,7 +415,7 @@ def test_a_reset_in_the_2_7_layout_is_a_rejection(start, read):
 def test_misbehaviour_after_a_2_7_packet_is_an_error(start, name):
     behaviour, kind, message, _ = MISBEHAVIOURS[name]
     daemon = start(behaviour)
-    error, _ = send_in_vain(monitor_of(daemon, legacy_2_7_mode=True, timeout_s=TIMEOUT_S))
+    error, _ = send_in_vain(server_of(daemon, legacy_2_7_mode=True, timeout_s=TIMEOUT_S))
     assert type(error) is kind
     assert message in str(error)
 
@@ -488,20 +488,20 @@ def test_an_address_that_does_not_answer(isolated):
 
 def test_an_ipv6_address_is_shown_in_brackets(start):
     daemon = start(fake_daemon.silent, address="::1")
-    error, _ = send_in_vain(monitor_of(daemon, timeout_s=TIMEOUT_S), place=f"[::1]:{daemon.port}")
+    error, _ = send_in_vain(server_of(daemon, timeout_s=TIMEOUT_S), place=f"[::1]:{daemon.port}")
     assert type(error) is TimedOut
 
 
 def test_ipv6(start):
     daemon = start(address="::1")
-    assert send_check_results(monitor_of(daemon), make_results(2)) == ACCEPTED
+    assert send_check_results(server_of(daemon), make_results(2)) == ACCEPTED
     assert len(daemon.connection().packets) == 2
 
 
 def test_a_name_of_the_hosts_file(start, hosts):
     daemon = start()
     hosts("127.0.0.1 nagios.test")
-    assert send_check_results(monitor_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
 # Several addresses
@@ -544,14 +544,14 @@ def test_the_second_address_takes_over_when_the_first(start, hosts, monkeypatch,
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     daemon = start(address="127.0.0.3")
     with first(daemon.port):
-        assert send_check_results(monitor_of(daemon, host="nagios.test", timeout_s=0.6), make_results(2)) == ACCEPTED
+        assert send_check_results(server_of(daemon, host="nagios.test", timeout_s=0.6), make_results(2)) == ACCEPTED
     assert len(daemon.connection().packets) == 2
 
 
 def test_ipv4_takes_over_if_the_ipv6_address_refuses(start, hosts):
     hosts("::1 nagios.test", "127.0.0.1 nagios.test")
     daemon = start()
-    assert send_check_results(monitor_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
 def test_address_of_a_missing_family_is_passed_over(start, monkeypatch):
@@ -560,7 +560,7 @@ def test_address_of_a_missing_family_is_passed_over(start, monkeypatch):
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", daemon.port, 0, 0))
     present = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", daemon.port))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking, present])
-    assert send_check_results(monitor_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
 def test_only_address_of_a_missing_family_is_one_error(monkeypatch):
@@ -574,7 +574,7 @@ def test_rejection_is_not_tried_at_the_second_address(start, hosts):
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     second = start(address="127.0.0.3")
     first = start(address="127.0.0.2", port=second.port)
-    error, _ = send_in_vain(monitor_of(first, host="nagios.test", password=b"wrong"))
+    error, _ = send_in_vain(server_of(first, host="nagios.test", password=b"wrong"))
     assert type(error) is RejectedError
     assert second.connections == []
 
@@ -594,7 +594,7 @@ def test_last_error_is_shown_when_all_addresses_fail(start, hosts, monkeypatch, 
     first = start(sends(fake_daemon.SSH_BANNER, then=holds), address="127.0.0.2")
     if behaviour:
         start(behaviour, address="127.0.0.3", port=first.port)
-    error, _ = send_in_vain(monitor_of(first, host="nagios.test", timeout_s=0.6))
+    error, _ = send_in_vain(server_of(first, host="nagios.test", timeout_s=0.6))
     assert type(error) is kind
     assert re.search(rf"{re.escape(message)}.*127\.0\.0\.3", str(error))
 
@@ -603,6 +603,6 @@ def test_address_that_takes_all_time_is_not_the_last(start, hosts):
     """The share of an address is 3 s at least: with less than that, the second is not tried."""
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     first = start(fake_daemon.silent, address="127.0.0.2")
-    error, _ = send_in_vain(monitor_of(first, host="nagios.test", timeout_s=TIMEOUT_S))
+    error, _ = send_in_vain(server_of(first, host="nagios.test", timeout_s=TIMEOUT_S))
     assert "127.0.0.2" in str(error)
     assert "the last of 2 addresses: 127.0.0.2" not in str(error)

@@ -8,7 +8,7 @@ import time
 import pytest
 from peers.fake_daemon import holds, reads, resets, sends_init, silent, stock
 from peers.nsca_daemon import wait_for
-from support.results import PASSWORD, monitor_of, numbered_results
+from support.results import PASSWORD, numbered_results, server_of
 
 from tcpwrap_alert.nsca import (
     ACCEPTED,
@@ -44,7 +44,7 @@ def takes_turns(*behaviours):
 @pytest.mark.parametrize("method", [0, 1, 14])
 def test_many_sends_are_one_connection_and_outcome(start, method):
     daemon = start(method=method)
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         for number in range(20):
             connection.send(numbered_results(number))
         assert (connection.delivered, connection.unconfirmed) == (0, 20)
@@ -56,7 +56,7 @@ def test_many_sends_are_one_connection_and_outcome(start, method):
 
 def test_without_a_result_no_connection_is_made(start):
     daemon = start()
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send([])
         assert connection.confirm() is None
     assert daemon.connections == []
@@ -65,7 +65,7 @@ def test_without_a_result_no_connection_is_made(start):
 
 def test_a_result_is_on_its_way_when_send_returns(start):
     daemon = start()
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(numbered_results(1))
         wait_for(lambda: daemon.connections and services(daemon.connections[0]) == [1], "the packet has not come")
 
@@ -78,14 +78,14 @@ def test_results_go_out_as_the_iterable_yields_them(start):
         wait_for(lambda: daemon.connections and len(daemon.connections[0].packets) >= 15, "no block has come")
         yield from numbered_results(16)
 
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(results())
     assert services(daemon.connection()) == list(range(17))
 
 
 def test_asking_for_the_outcome_ends_the_connection(start):
     daemon = start()
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(numbered_results(1, 2))
         assert connection.confirm() == ACCEPTED
         assert connection.delivered == 2
@@ -97,7 +97,7 @@ def test_asking_for_the_outcome_ends_the_connection(start):
 def test_old_connection_is_renewed_after_its_outcome(start, monkeypatch):
     monkeypatch.setattr(client, "RENEW_AFTER_S", 0.0)
     daemon = start()
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(numbered_results(1, 2, 3))
         assert (connection.delivered, connection.unconfirmed) == (2, 1)
     assert [services(daemon.connection(number)) for number in range(3)] == [[1], [2], [3]]
@@ -111,7 +111,7 @@ def test_a_young_connection_is_not_renewed():
 def test_a_connection_that_was_silent_is_renewed(start, monkeypatch):
     monkeypatch.setattr(client, "SILENCE_S", 0.0)
     daemon = start()
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(numbered_results(1))
         connection.send(numbered_results(2))
     assert [services(daemon.connection(number)) for number in range(2)] == [[1], [2]]
@@ -123,7 +123,7 @@ def test_end_after_a_silence_is_no_rejection(start, monkeypatch, is_confirmed):
     """It may have waited long enough, and taken everything; nobody knows."""
     monkeypatch.setattr(conversation, "SILENCE_S", 0.0)
     daemon = start(reads(PACKET, then=resets))
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(server_of(daemon))
     connection.send(numbered_results(1))
     daemon.connection()
     with pytest.raises(OutcomeUnknown, match="closed after a silence"):
@@ -139,14 +139,14 @@ def test_slow_result_does_not_wait_for_the_next(start, monkeypatch):
         yield from numbered_results(1)
         wait_for(lambda: daemon.connections and services(daemon.connections[0]) == [1], "it waits")
 
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(results())
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 100])
 def test_a_wrong_password_is_rejected_at_the_end(start, count):
     daemon = start(password=b"other")
-    connection = Connection(monitor_of(daemon, password=PASSWORD))
+    connection = Connection(server_of(daemon, password=PASSWORD))
     with pytest.raises(RejectedError, match="wrong password"), connection:
         connection.send(numbered_results(*range(count)))
     assert connection.delivered == 0
@@ -154,7 +154,7 @@ def test_a_wrong_password_is_rejected_at_the_end(start, count):
 
 def test_a_wrong_password_is_rejected_at_the_next_send(start):
     daemon = start(password=b"other")
-    connection = Connection(monitor_of(daemon, password=PASSWORD))
+    connection = Connection(server_of(daemon, password=PASSWORD))
     connection.send(numbered_results(1))
     daemon.connection()
     with pytest.raises(RejectedError):
@@ -166,7 +166,7 @@ def test_a_wrong_password_is_rejected_at_the_next_send(start):
 def test_after_an_error_a_connection_is_not_used_again(start):
     """Its numbers would not say any more which results are delivered."""
     daemon = start(takes_turns(reads(PACKET, then=resets), stock))
-    with Connection(monitor_of(daemon)) as connection:
+    with Connection(server_of(daemon)) as connection:
         connection.send(numbered_results(1))
         daemon.connection()
         with pytest.raises(RejectedError):
@@ -180,7 +180,7 @@ def test_after_an_error_a_connection_is_not_used_again(start):
 
 def test_failed_connection_may_be_tried_again(start):
     daemon = start(takes_turns(silent, stock))
-    with Connection(monitor_of(daemon, timeout_s=0.3)) as connection:
+    with Connection(server_of(daemon, timeout_s=0.3)) as connection:
         with pytest.raises(DeliveryError):
             connection.send(numbered_results(1))
         connection.send(numbered_results(1))
@@ -189,7 +189,7 @@ def test_failed_connection_may_be_tried_again(start):
 
 def test_results_sent_before_an_error_stay_counted(start, monkeypatch):
     daemon = start(takes_turns(stock, reads(PACKET, then=resets)))
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(server_of(daemon))
     connection.send(numbered_results(1, 2))
     connection.confirm()
     connection.send(numbered_results(3))
@@ -201,7 +201,7 @@ def test_results_sent_before_an_error_stay_counted(start, monkeypatch):
 @pytest.mark.parametrize(("password", "delivered"), [(PASSWORD, 1), (b"other", 0)])
 def test_error_in_the_block_comes_after_the_outcome(start, password, delivered):
     daemon = start(password=password)
-    connection = Connection(monitor_of(daemon, password=PASSWORD))
+    connection = Connection(server_of(daemon, password=PASSWORD))
 
     def fail_after_a_result():
         with connection:
@@ -221,7 +221,7 @@ def test_error_of_the_iterable_comes_after_delivery(start):
         yield from numbered_results(1)
         raise OSError("the input is gone")
 
-    connection = Connection(monitor_of(daemon))
+    connection = Connection(server_of(daemon))
     with pytest.raises(OSError, match="the input is gone"), connection:
         connection.send(results())
     assert connection.delivered == 1
@@ -230,7 +230,7 @@ def test_error_of_the_iterable_comes_after_delivery(start):
 
 def test_an_interrupt_does_not_wait_for_the_outcome(start):
     daemon = start(sends_init(holds))
-    connection = Connection(monitor_of(daemon, timeout_s=30))
+    connection = Connection(server_of(daemon, timeout_s=30))
 
     def interrupt():
         with connection:
@@ -246,7 +246,7 @@ def test_an_interrupt_does_not_wait_for_the_outcome(start):
 
 def test_2_7_layout_makes_a_connection_for_each_result(start):
     daemon = start(packet_size=720)
-    with Connection(monitor_of(daemon, legacy_2_7_mode=True)) as connection:
+    with Connection(server_of(daemon, legacy_2_7_mode=True)) as connection:
         connection.send(numbered_results(1, 2, 3))
         assert connection.confirm() is None
         assert connection.delivered == 3
@@ -258,14 +258,14 @@ def test_the_2_7_layout_has_its_own_outcome(start, monkeypatch):
     confirm = Connection.confirm
     monkeypatch.setattr(Connection, "confirm", lambda self: outcomes.append(confirm(self)))
     daemon = start(packet_size=720)
-    Connection(monitor_of(daemon, legacy_2_7_mode=True)).send(numbered_results(1))
+    Connection(server_of(daemon, legacy_2_7_mode=True)).send(numbered_results(1))
     assert outcomes == [SENT_NOT_KNOWN]
 
 
 def test_escaped_newlines_are_the_monitors_choice(start):
     daemon = start()
     for escape_newlines in (False, True):
-        with Connection(monitor_of(daemon, escape_newlines=escape_newlines)) as connection:
+        with Connection(server_of(daemon, escape_newlines=escape_newlines)) as connection:
             connection.send([CheckResult("h", "s", 0, "a\\b\nc")])
     outputs = [daemon.connection(number).packets[0].plugin_output for number in range(2)]
     assert outputs == ["a\\b\nc", r"a\\b\nc"]
@@ -282,7 +282,7 @@ def test_a_slow_input_is_no_late_server(start):
             yield from numbered_results(number)
         slow.wait(0.3)
 
-    with Connection(monitor_of(daemon, timeout_s=0.5)) as connection:
+    with Connection(server_of(daemon, timeout_s=0.5)) as connection:
         connection.send(results())
     assert connection.delivered == 3
 
@@ -290,7 +290,7 @@ def test_a_slow_input_is_no_late_server(start):
 @pytest.mark.parametrize(("behaviour", "kind"), [(silent, DeliveryError), (sends_init(holds), OutcomeUnknown)])
 def test_a_server_that_hangs_is_an_error_in_time(start, behaviour, kind):
     daemon = start(behaviour, receive_buffer=4096)
-    connection = Connection(monitor_of(daemon, timeout_s=0.4))
+    connection = Connection(server_of(daemon, timeout_s=0.4))
     with pytest.raises(kind, match=r"within 0\.4 s"), connection:
         connection.send(numbered_results(*range(400)))
     assert connection.delivered == 0

@@ -19,7 +19,7 @@ from peers.fake_daemon import (
     sends,
     sends_init,
 )
-from support.results import make_results, monitor_of
+from support.results import make_results, server_of
 
 from tcpwrap_alert.errors import ConnectError, DeliveryError, OutcomeTimedOut, ProtocolError, RejectedError
 from tcpwrap_alert.nsca.client import send_check_results
@@ -39,7 +39,7 @@ def errors_of(daemons, count, timeout_s=LONG_S):
     def send(daemon):
         started = time.monotonic()
         with pytest.raises(DeliveryError) as caught:
-            send_check_results(monitor_of(daemon, timeout_s=timeout_s), results)
+            send_check_results(server_of(daemon, timeout_s=timeout_s), results)
         assert time.monotonic() - started < timeout_s + ALLOWED_S
         assert str(caught.value).startswith(f"127.0.0.1:{daemon.port}: ")
         return caught.value

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from peers.nsca_daemon import wait_for
-from support.results import fields_of, make_results, monitor_of
+from support.results import fields_of, make_results, server_of
 
 from tcpwrap_alert.errors import DeliveryError
 from tcpwrap_alert.nsca import receiver as receiver_module
@@ -160,7 +160,7 @@ def test_c_client_with_a_wrong_method_is_rejected(start, send_nsca, quiet, their
 @pytest.mark.parametrize("count", [1, 3, 50])
 def test_our_client_is_told_that_all_was_accepted(start, quiet, method, count):
     running = start(method)
-    assert send_check_results(monitor_of(running), make_results(count)) == ACCEPTED
+    assert send_check_results(server_of(running), make_results(count)) == ACCEPTED
     assert [result.plugin_output for result in running.results] == [r.plugin_output for r in make_results(count)]
     assert running.rejections == []
 
@@ -168,14 +168,14 @@ def test_our_client_is_told_that_all_was_accepted(start, quiet, method, count):
 @pytest.mark.parametrize("method", METHODS)
 def test_our_client_in_2_7_mode(start, quiet, method):
     running = start(method)
-    assert send_check_results(monitor_of(running, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
+    assert send_check_results(server_of(running, legacy_2_7_mode=True), make_results(1)) == SENT_NOT_KNOWN
     assert len(running.results) == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_outcome_accepted_a_hundred_times(start, quiet, method):
     running = start(method)
-    assert {outcome_of(monitor_of(running), make_results(1)) for _ in range(100)} == {ACCEPTED}
+    assert {outcome_of(server_of(running), make_results(1)) for _ in range(100)} == {ACCEPTED}
     assert len(running.results) == 100
 
 
@@ -183,7 +183,7 @@ def test_the_outcome_accepted_a_hundred_times(start, quiet, method):
 @pytest.mark.parametrize("count", [1, 20])
 def test_the_outcome_rejected_a_hundred_times(start, quiet, method, count):
     running = start(method)
-    monitor = monitor_of(running, password=b"wrong")
+    monitor = server_of(running, password=b"wrong")
     assert {outcome_of(monitor, make_results(count)) for _ in range(100)} == {"RejectedError"}
     assert running.results == []
     assert len(running.wait_for_rejections(100)) == 100
@@ -206,7 +206,7 @@ def test_a_client_that_leaves_early_is_survived(start, quiet, leave, sent):
     sock = connect(running)
     sock.sendall(bytes(sent))
     leave(sock)
-    assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(running), make_results(1)) == ACCEPTED
     assert len(running.results) == 1
 
 
@@ -214,7 +214,7 @@ def test_client_that_vanishes_at_once_is_survived(start, quiet):
     running = start(1)
     for _ in range(20):
         vanish(socket.create_connection(("127.0.0.1", running.port), timeout=10))
-    assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(running), make_results(1)) == ACCEPTED
 
 
 def test_half_a_packet_is_reported(start, quiet):
@@ -227,7 +227,7 @@ def test_half_a_packet_is_reported(start, quiet):
 def test_a_silent_client_holds_nobody_up(start, quiet):
     running = start(1)
     with connect(running):
-        assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
+        assert send_check_results(server_of(running), make_results(1)) == ACCEPTED
 
 
 def test_a_silent_client_is_let_go(start, quiet, monkeypatch):
@@ -236,7 +236,7 @@ def test_a_silent_client_is_let_go(start, quiet, monkeypatch):
     with connect(running) as sock:
         assert sock.recv(1) == b""
     assert running.wait_for_rejections(1) == ["timed out"]
-    assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(running), make_results(1)) == ACCEPTED
 
 
 @pytest.mark.parametrize("garbage", [b"GET / HTTP/1.0\r\n\r\n", bytes(5000), b"\xff" * 100000])
@@ -247,4 +247,4 @@ def test_garbage_is_rejected_with_a_reason(start, quiet, garbage):
             sock.sendall(garbage)
             sock.shutdown(socket.SHUT_WR)
         assert len(running.wait_for_rejections(1)) == 1
-    assert send_check_results(monitor_of(running), make_results(1)) == ACCEPTED
+    assert send_check_results(server_of(running), make_results(1)) == ACCEPTED

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import pytest
 from peers.fake_daemon import (
-    FakeDaemon,
     answers,
     behind_a_relay,
     closes,
@@ -20,8 +18,8 @@ from peers.fake_daemon import (
 )
 from peers.nsca_daemon import wait_for
 from support import namespaces
+from support.results import make_results, server_of
 
-from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import OutcomeTimedOut, OutcomeUnknown, ProtocolError, RejectedError
 from tcpwrap_alert.nsca import conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
@@ -29,7 +27,6 @@ from tcpwrap_alert.nsca.outcome import HOLD_S
 from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.nsca.ways import MAX_WAYS, Ways
 
-PASSWORD = b"s3cret"
 PACKET = 4304
 DIRECT_OR_NOT = {"direct": stock, "relay": behind_a_relay}
 
@@ -40,24 +37,8 @@ def short_hold(monkeypatch):
     monkeypatch.setattr(conversation, "HOLD_S", 0.3)
 
 
-@pytest.fixture
-def start():
-    """Start fake servers and stop them after the test."""
-    with contextlib.ExitStack() as stack:
-        yield lambda *args, **kwargs: stack.enter_context(FakeDaemon(*args, **{"password": PASSWORD, **kwargs}))
-
-
-def server_of(daemon, **changes):
-    values = {"password": PASSWORD, "encryption_method": daemon.method, "timeout_s": 5.0, **changes}
-    return Server(values.pop("host", daemon.address), daemon.port, **values)
-
-
-def results_of(count):
-    return [CheckResult("firestorm", f"Service {number}", 0, "OK") for number in range(count)]
-
-
 def send(server, memory, count=1):
-    return send_check_results(server, results_of(count), ways=Ways(memory))
+    return send_check_results(server, make_results(count), ways=Ways(memory))
 
 
 # What is found out, and when
@@ -95,10 +76,10 @@ def test_a_kept_connection_finds_out_the_way(start):
     memory = {}
     with Connection(server_of(daemon), ways=Ways(memory)) as connection:
         for _ in range(2):
-            connection.send(results_of(3))
+            connection.send(make_results(3))
             assert connection.confirm() == ACCEPTED
         assert memory == {f"way.127.0.0.1:{daemon.port}": "direct"}
-        connection.send(results_of(1))
+        connection.send(make_results(1))
     assert connection.delivered == 7
     assert [len(daemon.connection(number).packets) for number in range(5)] == [3, 3, 0, 0, 1]
 
@@ -169,7 +150,7 @@ def test_without_a_memory_a_process_has_its_own(start, monkeypatch):
     monkeypatch.setattr("tcpwrap_alert.nsca.client._WAYS", Ways())
     daemon = start()
     for _ in range(4):
-        assert send_check_results(server_of(daemon), results_of(1)) == ACCEPTED
+        assert send_check_results(server_of(daemon), make_results(1)) == ACCEPTED
     assert [len(daemon.connection(number).packets) for number in range(6)] == [1, 1, 0, 0, 1, 1]
 
 
@@ -232,7 +213,7 @@ def test_the_end_after_the_wait_must_come_too(start):
 def test_end_after_a_silence_is_no_rejection_either(start, monkeypatch):
     daemon = start(takes(1, closes))
     connection = Connection(server_of(daemon), ways=Ways())
-    connection.send(results_of(1))
+    connection.send(make_results(1))
     daemon.connection()
     monkeypatch.setattr(conversation, "SILENCE_S", 0.0)
     with pytest.raises(OutcomeUnknown, match="closed after a silence"):

@@ -6,9 +6,10 @@ import time
 from typing import Any
 
 from tcpwrap_alert.config.address import COMMAND_FILE, NSCA
-from tcpwrap_alert.config.read import Config
+from tcpwrap_alert.config.read import Config, read_config
 from tcpwrap_alert.config.values import CommandFile, Monitor, Wording
 from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.errors import ConfigError
 from tcpwrap_alert.nsca.server import Server
 from tcpwrap_alert.spool.entry import Entry
 
@@ -41,3 +42,12 @@ def entry_of(content: Any = None, at_s: float | None = None, name: str = "4711.0
     """Return an entry with this content, by default a denial, that was enqueued at `at_s`, by default now."""
     at_ns = time.time_ns() if at_s is None else int(at_s * 1e9)
     return Entry(name, at_ns, content or Denial("sshd", "203.0.113.7"), **attributes)
+
+
+def fault_of(path: str | None) -> str:
+    """Return what is wrong about a configuration, by default about the one that is found."""
+    try:
+        sections = read_config(path).sections
+    except ConfigError as error:
+        return str(error)
+    raise AssertionError(f"nothing is wrong: {sections}")

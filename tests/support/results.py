@@ -10,7 +10,7 @@ from tcpwrap_alert.nsca.server import Server
 PASSWORD = b"s3cret-Wort"
 
 
-def monitor_of(peer: Any, **changes: object) -> Server:
+def server_of(peer: Any, **changes: object) -> Server:
     """Return how our client reaches an NSCA server that a test started, real, fake or ours; with these changes."""
     password = peer.password if isinstance(peer.password, bytes) else peer.password.encode()
     values = {"host": peer.address, "password": password, "encryption_method": peer.method, **changes}
