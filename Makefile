@@ -18,17 +18,20 @@ VENV ?= .venv
 TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
-    vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux
+    vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
+    nsca-ng-server prometheus-alertmanager squid tinyproxy
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
-ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool transports test_*.py interop/test_nsca_daemon.py)
+ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
+    $(addprefix tests/transports/test_,command_file.py nsca_ng.py https.py)
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# The package cannot be installed beside openbsd-inetd; its program will do.
-export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin
-unpack-xinetd = { apt-get update -qq && rm -rf $(VENV)/xinetd.part && mkdir -p $(VENV)/xinetd.part && cd $(VENV)/xinetd.part && \
-    apt-get -o APT::Sandbox::User=root download -qq xinetd && dpkg -x xinetd_*.deb . && mv ../xinetd.part ../xinetd; }
+# These packages cannot be installed beside openbsd-inetd and nsca-client; their programs will do.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin:$(CURDIR)/$(VENV)/nsca-ng-client/usr/sbin
+unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/$(1) ] || { \
+    apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
+    apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
 
 .PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
 
@@ -86,7 +89,8 @@ $(BIN)/python:
 
 peers:
 	@tools/apt-install 'what the tests run against (make PEERS= does without)' $(PEERS)
-	@[ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/xinetd ] || $(unpack-xinetd)
+	@$(call unpack,xinetd,:)
+	@$(call unpack,nsca-ng-client,mv usr/sbin/send_nsca usr/sbin/send_nsca-ng)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -25,12 +25,11 @@ Source of the names: pynsca 1.6 as published; tests/test_pynsca.py compares them
 
 from __future__ import annotations
 
-import os
-
 from .arguments import as_bytes, as_number, as_text
 from .check_result import CheckResult
 from .nsca.cipher import check_method
 from .nsca.client import send_check_results
+from .nsca.padding import random_letters
 from .nsca.server import A_DAY_S, Server
 
 TYPE_CHECKING = False
@@ -70,7 +69,7 @@ class NSCANotifier:
         password: str | bytes | None = None,
         *,
         legacy_2_7_mode: bool = False,
-        padding: Callable[[int], bytes] = os.urandom,
+        padding: Callable[[int], bytes] = random_letters,
     ) -> None:
         check_method(as_number("encryption_mode", encryption_mode))
         self.monitoring_server = monitoring_server
@@ -113,5 +112,6 @@ class NSCANotifier:
             method,
             self.legacy_2_7_mode,
             A_DAY_S if timeout is None else timeout,
+            escape_newlines=self.legacy_2_7_mode,
         )
         send_check_results(server, [result], padding=self.padding)

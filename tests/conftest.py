@@ -41,6 +41,8 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("TCPWRAP_ALERT_CONFIG", str(tmp_path / "send_nsca.cfg"))
     monkeypatch.setenv("PATH", f"{BIN_DIR}:{os.environ['PATH']}:/usr/sbin:/sbin")
+    # Python as it is by default: what stays in a buffer is written at the end, and a failure there exits 120.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import tcpwrap_alert
+from tcpwrap_alert.config import address
+from tcpwrap_alert.transports import TRANSPORTS
 
 PACKAGE = "tcpwrap_alert"
 ROOT = Path(tcpwrap_alert.__file__).parent
@@ -26,7 +28,7 @@ ROOMS = {
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "forwarding": f"transports spool config nsca system_log {VALUES}",
-    "transports": f"config nsca {VALUES}",
+    "transports": f"config nsca system_log {VALUES}",
     "spool": f"config system_log {VALUES}",
     "config": f"nsca {VALUES}",
     "libwrap": "errors",
@@ -43,9 +45,9 @@ ROOMS = {
 ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
-    "ctypes": {"nsca"},
-    "socket": {"commands", "nsca", "system_log"},
-    "subprocess": {"commands", "libwrap"},
+    "ctypes": {"nsca", "transports"},
+    "socket": {"commands", "nsca", "system_log", "transports"},
+    "subprocess": {"commands", "libwrap", "transports"},
 }
 
 # Who loads a module by its name, and the table that says which: modules of the same room, when they are used.
@@ -151,6 +153,10 @@ def test_the_tables_name_modules_of_their_own_room(name):
     assert [module for module in table.values() if f"{room_of(name)}.{module}" not in MODULES] == []
 
 
+def test_every_scheme_has_a_transport_and_no_other():
+    assert {*address.PORTS, address.COMMAND_FILE, address.RESULT_FOLDER, address.EXEC} == set(TRANSPORTS)
+
+
 def loaded_by(code, cwd):
     """Return the modules that a bare Python has loaded after `code`; -S, because a .pth file may load anything."""
     program = f"import sys; sys.path.insert(0, {str(ROOT.parent)!r})\n{code}\nprint(*sys.modules)"
@@ -180,6 +186,41 @@ def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write
     write_config(server="127.0.0.1", password="ham", encryption_method=14, spool_dir=spool_dir)
     loaded = loaded_by(REPLAY, tmp_path)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
+
+
+NSCA = """
+from tcpwrap_alert.config.read import read_config
+from tcpwrap_alert.transports import open_transport
+for monitor in read_config().monitors:
+    with open_transport(monitor, {}):
+        pass
+"""
+FURTHER = {"http", "ssl", "ctypes", "subprocess", "threading", "urllib", "base64"}
+
+
+def transports_loaded_by(code, cwd):
+    """Return the transports' modules, and the modules of Python's own that only the further transports want."""
+    loaded = loaded_by(code, cwd)
+    ours = {name.rpartition(".")[2] for name in loaded if name.startswith(f"{PACKAGE}.transports.")}
+    return ours, {name.split(".")[0] for name in loaded} & FURTHER
+
+
+def test_nsca_loads_no_further_transport(tmp_path, write_config):
+    write_config(server="127.0.0.1", password="ham", encryption_method=1)
+    ours, others = transports_loaded_by(NSCA, tmp_path)
+    assert ours == {"nsca"}
+    assert others <= {"threading"}
+
+
+def test_command_file_loads_no_further_transport(tmp_path, write_config):
+    write_config(server="/nagios.cmd")
+    assert transports_loaded_by(NSCA, tmp_path) == ({"command_file"}, set())
+
+
+@pytest.mark.parametrize("server", ["icinga2://u@127.0.0.1", "exec:/bin/true", "nrdp+https://127.0.0.1/"])
+def test_idle_replay_loads_no_transport(spool_dir, tmp_path, write_config, server):
+    write_config(server=server, password="ham")
+    assert transports_loaded_by(REPLAY, tmp_path) == (set(), set())
 
 
 def test_names_of_tests_have_at_most_50_characters():

@@ -17,13 +17,19 @@ from support.documents import LANGUAGES, PAGES, README, ROOT, read_blocks
 
 from tcpwrap_alert import __version__
 from tcpwrap_alert.commands import main
+from tcpwrap_alert.config.proxies import NO
 from tcpwrap_alert.config.read import read_config
+from tcpwrap_alert.config.values import DEFAULT_HOLD_S
 from tcpwrap_alert.errors import EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
 RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny"
 HOSTS_DENY = (ROOT / "examples" / "hosts.deny").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
+WITHOUT_DEFAULT = (
+    "password_file", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_name", "proxy_password_file",
+    "no_proxy",
+)  # fmt: skip
 PATHS = {page.stem: page for page in PAGES}
 TEXTS = {name: page.read_text() for name, page in PATHS.items()}
 CONTEXT = click.Context(main)
@@ -128,7 +134,8 @@ def test_example_configuration_has_every_default(tmp_path, run, write_config):
     known = re.search(r"known keys: ([\w, ]+)", run("submit_check_result", "h", "s", "0", "o").stderr)[1].split(", ")
     assert sorted(keys) == sorted(known)
     (tmp_path / "empty.cfg").write_text("server=nagios.example")
-    (tmp_path / "all.cfg").write_text(re.sub(r"^#([a-z_0-9]+=)", r"\1", EXAMPLE, flags=re.MULTILINE))
+    with_default = rf"^#(?!(?:{'|'.join(WITHOUT_DEFAULT)})=)([a-z_0-9]+=)"
+    (tmp_path / "all.cfg").write_text(re.sub(with_default, r"\1", EXAMPLE, flags=re.MULTILINE))
     default, example = (read_config(str(tmp_path / name)).monitors[0] for name in ("empty.cfg", "all.cfg"))
     for key in ("service_description", "return_code", "output", "fold"):
         assert getattr(default.wording, key) == getattr(example.wording, key)
@@ -136,6 +143,8 @@ def test_example_configuration_has_every_default(tmp_path, run, write_config):
         assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
     for key in ("max_entries", "max_age_s"):
         assert getattr(default, key) == getattr(example, key)
+    sections = read_config(str(tmp_path / "all.cfg")).sections[""]
+    assert (sections["allow_cleartext"], sections["proxy"], sections["hold"]) == (False, NO, DEFAULT_HOLD_S)
 
 
 def test_section_of_the_example_is_a_second_monitor(tmp_path):

@@ -5,8 +5,20 @@ from __future__ import annotations
 from ..check_result import CheckResult
 from ..errors import CheckResultError, ConfigError, NoServer
 from ..nsca.server import DEFAULT_TIMEOUT_S, Server
-from .address import COMMAND_FILE, NSCA, PORTS, Address, parse_server
-from .values import DEFAULT_MAX_AGE_S, DEFAULT_MAX_ENTRIES, CommandFile, Monitor, Wording
+from .address import COMMAND_FILE, EXEC, IN_CLEAR, NSCA, PORTS, RESULT_FOLDER, Address, parse_server
+from .proxies import NO, find_proxy
+from .values import (
+    DEFAULT_HOLD_S,
+    DEFAULT_MAX_AGE_S,
+    DEFAULT_MAX_ENTRIES,
+    CommandFile,
+    Endpoint,
+    Monitor,
+    Program,
+    Proxy,
+    Tls,
+    Wording,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 WORDING = ("host_name", "service_description", "return_code", "output", "fold")
-SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict")
+SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict", "receiver")
 
 
 def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
@@ -24,10 +36,19 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
         where = f" in [{name}]" if name else ""
         raise ConfigError(path, None, f"no monitor to send to{where}; add a line like server=nagios.example")
     scheme = nodes[0].scheme
+    if scheme in IN_CLEAR and not values.get("allow_cleartext"):
+        raise ConfigError(path, None, f"{scheme}: would send secrets in clear; use https, or set allow_cleartext=true")
+    if scheme == NSCA and values.get("proxy", NO) != NO:
+        raise ConfigError(path, None, "proxy: NSCA goes through none; write proxy=no for this monitor, or use nsca-ng:")
+    try:
+        make_target: Callable[[dict[str, Any], Address, int], Any] = TARGETS.get(scheme, _endpoint)
+        targets = [make_target(values, node, number) for number, node in enumerate(nodes)]
+    except ValueError as error:
+        raise ConfigError(path, None, str(error)) from error
     return Monitor(
         name,
         scheme,
-        [TARGETS[scheme](values, node) for node in nodes],
+        targets,
         _timeout_s(values),
         make_wording(values, path),
         values.get("max_entries", DEFAULT_MAX_ENTRIES),
@@ -76,22 +97,65 @@ def make_server(values: dict[str, Any], path: str, host: str = "") -> Server:
             f"server is no NSCA server ({node.path or node.scheme}), and send speaks NSCA; use --spool, or name a host"
         )
         raise NoServer(path, None, what)
-    return _nsca_server(values, node)
+    return _nsca_server(values, node, 0)
 
 
-def _nsca_server(values: dict[str, Any], node: Address) -> Server:
+def _nsca_server(values: dict[str, Any], node: Address, _number: int) -> Server:
     port = node.port or values.get("port", PORTS[NSCA])
-    return Server(node.host, port, timeout_s=_timeout_s(values), **_chosen(values, SERVER))
+    server = {**_chosen(values, SERVER), "password": _password(values)}
+    return Server(node.host, port, timeout_s=_timeout_s(values), **server)
 
 
-def _command_file(values: dict[str, Any], node: Address) -> CommandFile:
+def _command_file(values: dict[str, Any], node: Address, _number: int) -> CommandFile:
     return CommandFile(node.path, _timeout_s(values))
 
 
-# Each scheme of `server`, and what makes the target of its transport.
-TARGETS: dict[str, Callable[[dict[str, Any], Address], Any]] = {
+def _program(values: dict[str, Any], node: Address, _number: int) -> Program:
+    return Program(node.path, _timeout_s(values))
+
+
+def _endpoint(values: dict[str, Any], node: Address, number: int) -> Endpoint:
+    return Endpoint(
+        node.host,
+        node.port or values.get("port", PORTS[node.scheme]),
+        _timeout_s(values),
+        node.path,
+        node.user,
+        _password(values),
+        values.get("token") or values.get("token_file", b"").decode(errors="replace"),
+        _tls(values, number),
+        _proxy(values, node.host),
+        node.scheme in IN_CLEAR,
+        values.get("hold", DEFAULT_HOLD_S),
+    )
+
+
+def _tls(values: dict[str, Any], number: int) -> Tls:
+    """Return what node `number`, from 0, must show; `tls_name` has one name for all nodes, or one for each."""
+    names = values.get("tls_name", ("",))
+    if len(names) not in (1, len(values["server"])):
+        raise ValueError(f"tls_name has {len(names)} names, and server {len(values['server'])} nodes")
+    if ("cert_file" in values) != ("key_file" in values):
+        raise ValueError("cert_file and key_file belong together")
+    return Tls(name=names[number % len(names)], **_chosen(values, ("ca_file", "cert_file", "key_file")))
+
+
+def _proxy(values: dict[str, Any], host: str) -> Proxy | None:
+    password = values.get("proxy_password_file", b"")
+    return find_proxy(values.get("proxy", NO), values.get("no_proxy", ()), password, host)
+
+
+def _password(values: dict[str, Any]) -> bytes:
+    password: bytes = values.get("password", values.get("password_file", b""))
+    return password
+
+
+# Each scheme of `server` whose target is no Endpoint, and what makes it.
+TARGETS: dict[str, Callable[[dict[str, Any], Address, int], Any]] = {
     NSCA: _nsca_server,
     COMMAND_FILE: _command_file,
+    RESULT_FOLDER: _command_file,
+    EXEC: _program,
 }
 
 

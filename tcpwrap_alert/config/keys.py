@@ -10,8 +10,10 @@ from ..arguments import parse_return_code
 from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
-from ..nsca.server import VERDICTS
+from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
+from .proxies import parse_no_proxy, parse_proxy
+from .secrets import read_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_PASSWORD_BYTES = 511  # nsca 2.10.2: char password[512], the NUL included
 MAX_TIMEOUT_S = 300.0
+MAX_PEM_BYTES = 1 << 20
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -46,10 +49,13 @@ def _method(value: str) -> int:
     return method
 
 
-def _verdict(value: str) -> str:
-    if value not in VERDICTS:
-        raise ValueError(f"verdict '{value}' is not one of {', '.join(VERDICTS)}")
-    return value
+def _one_of(key: str, words: tuple[str, ...]) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in words:
+            raise ValueError(f"{key} '{value}' is not one of {', '.join(words)}")
+        return value
+
+    return read
 
 
 def _timeout(value: str) -> float:
@@ -158,11 +164,50 @@ def hint_for(key: str) -> str:
     return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
 
 
+def _file(key: str, label: str) -> Callable[[str], str]:
+    """Return a reader of the path of a PEM file that is there and holds something with this label."""
+
+    def read(value: str) -> str:
+        try:
+            with open(value, "rb") as file:
+                is_pem = f"{label}-----".encode() in file.read(MAX_PEM_BYTES)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{key} '{value}' cannot be read: {getattr(error, 'strerror', error)}") from None
+        if not (value.startswith("/") and is_pem):
+            what = f"holds no {label.lower()} in PEM format" if value.startswith("/") else "is not an absolute path"
+            raise ValueError(f"{key} '{value}' {what}")
+        return value
+
+    return read
+
+
+def _tls_names(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(";"))
+    for name in names:
+        if not name or not name.isprintable() or any(char in name for char in " :/@"):
+            raise ValueError(f"tls_name '{name}' is not the name in a certificate, without port and scheme")
+    return names
+
+
+def _token(value: str) -> str:
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f"the token of {len(value)} characters holds others than ASCII")
+    return value
+
+
+def _hold(value: str) -> int:
+    try:
+        return parse_age(value)
+    except ValueError as error:
+        raise ValueError(f"hold {error}") from None
+
+
 KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
     "escape_newlines": _switch("escape_newlines"),
-    "verdict": _verdict,
+    "verdict": _one_of("verdict", VERDICTS),
+    "receiver": _one_of("receiver", RECEIVERS),
     "server": parse_servers,
     "port": parse_port,
     "timeout": _timeout,
@@ -174,4 +219,16 @@ KEYS: dict[str, Callable[[str], object]] = {
     "max_entries": _max_entries,
     "max_age": _max_age,
     "spool_dir": _spool_dir,
+    "password_file": read_secret("password_file"),
+    "token": _token,
+    "token_file": read_secret("token_file"),
+    "ca_file": _file("ca_file", "CERTIFICATE"),
+    "cert_file": _file("cert_file", "CERTIFICATE"),
+    "key_file": _file("key_file", "PRIVATE KEY"),
+    "tls_name": _tls_names,
+    "allow_cleartext": _switch("allow_cleartext"),
+    "proxy": parse_proxy,
+    "proxy_password_file": read_secret("proxy_password_file"),
+    "no_proxy": parse_no_proxy,
+    "hold": _hold,
 }

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CONFIG_PATHS = ("/etc/tcpwrap-alert/send_nsca.cfg", "/etc/send_nsca.cfg")
 CONFIG_SEARCH = f"$TCPWRAP_ALERT_CONFIG, else {CONFIG_PATHS[0]}, else {CONFIG_PATHS[1]}"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a file with it
+SECRETS = ("password", "token")
 DEFAULT_SPOOL_DIR = "/var/spool/tcpwrap-alert"
 
 
@@ -126,11 +127,12 @@ class Config:
     def warning(self) -> str:
         """What is wrong, though not fatal; empty if nothing is, or if the configuration cannot be used."""
         try:
-            if self._is_readable_by_all and any(values.get("password") for values in self.sections.values()):
-                return f"warning: {self.path}: everybody may read the password; run chmod o-r {self.path}"
+            secrets = [key for key in SECRETS for values in self.sections.values() if values.get(key)]
         except ConfigError:
-            pass  # told by whoever needs it
-        return ""
+            return ""  # told by whoever needs it
+        if not (secrets and self._is_readable_by_all):
+            return ""
+        return f"warning: {self.path}: everybody may read the {secrets[0]}; run chmod o-r {self.path}"
 
     def server(self, host: str = "") -> Server:
         """Return the NSCA server above the first section, or the one named `host` with all else from there.

@@ -19,7 +19,9 @@ DEFAULT = "default"  # the name of the monitor above the first section, if there
 # A section's name is the name of a directory in the spool.
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 MAX_NAME_CHARACTERS = 63
-NOT_INHERITED = ("server", "port")
+NOT_INHERITED = ("server", "port", "tls_name")
+# Two ways to say the same; a section that has one of its own does not inherit the other.
+EITHER = (("password", "password_file"), ("token", "token_file"))
 
 
 def read_sections(path: str, lines: list[bytes]) -> dict[str, dict[str, Any]]:
@@ -44,7 +46,9 @@ def merged(sections: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
     """Return the values of a section, with those above the first section where it has none of its own."""
     if name == TOP:
         return sections[TOP]
-    defaults = {key: value for key, value in sections[TOP].items() if key not in NOT_INHERITED}
+    said_otherwise = {key for pair in EITHER for key in pair if set(pair) & sections[name].keys()}
+    left_out = said_otherwise.union(NOT_INHERITED)
+    defaults = {key: value for key, value in sections[TOP].items() if key not in left_out}
     return {**defaults, **sections[name]}
 
 
@@ -69,8 +73,9 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
         raise ValueError("not of the form key=value")  # and not shown: it may be the password
     if key == "password":
         values[key] = parse_password(raw_value)
+        _check_either(values, key)
         return
-    if b"password" in raw_value:
+    if b"password" in raw_value and not key.endswith("_file"):
         raise ValueError("more than one key on the line")  # and the line is not shown
     if key not in KEYS:
         raise ValueError(f"unknown key {shown(key)}; {hint_for(key)}")
@@ -81,6 +86,13 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
     except UnicodeDecodeError:
         raise ValueError(f"the value of {key} is not UTF-8") from None
     _note(values, key, KEYS[key](value))
+    _check_either(values, key)
+
+
+def _check_either(values: dict[str, Any], key: str) -> None:
+    for pair in EITHER:
+        if key in pair and all(one in values for one in pair):
+            raise ValueError(f"{' and '.join(pair)} both; keep one of them")
 
 
 def _note(values: dict[str, Any], key: str, value: Any) -> None:
@@ -91,5 +103,5 @@ def _note(values: dict[str, Any], key: str, value: Any) -> None:
         if len(value) == 1 and value[0].port:
             (node,) = value
             values["port"] = node.port
-            value = (Address(node.scheme, node.host),)
+            value = (Address(node.scheme, node.host, None, node.path, node.user),)
     values[key] = value

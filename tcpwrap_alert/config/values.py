@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_FOLD = 20
 DEFAULT_MAX_ENTRIES = 100_000
 DEFAULT_MAX_AGE_S = 7 * 86400
+DEFAULT_HOLD_S = 3600
 
 
 class Frozen:
@@ -64,7 +65,7 @@ class Wording(Frozen):
 
 
 class CommandFile(Frozen):
-    """The command file of a monitor on this host, and for how long to wait for its reader."""
+    """The command file, or the check result folder, of a monitor on this host; how long to wait for it."""
 
     __slots__ = ("path", "timeout_s")
 
@@ -76,6 +77,117 @@ class CommandFile(Frozen):
 
     def __str__(self) -> str:
         return self.path
+
+
+class Program(Frozen):
+    """A program that takes results on its standard input, and for how long to wait for it."""
+
+    __slots__ = ("path", "timeout_s")
+
+    path: str
+    timeout_s: float
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self._set(path=path, timeout_s=timeout_s)
+
+    def __str__(self) -> str:
+        return f"exec:{self.path}"
+
+
+class Tls(Frozen):
+    """Whom we believe at the other end, and who we are: paths of PEM files, and the name in the server's certificate.
+
+    All of them may be empty: the system's authorities, no certificate of ours, the name that is connected to.
+    """
+
+    __slots__ = ("ca_file", "cert_file", "key_file", "name")
+
+    ca_file: str
+    cert_file: str
+    key_file: str
+    name: str
+
+    def __init__(self, ca_file: str = "", cert_file: str = "", key_file: str = "", name: str = "") -> None:
+        self._set(ca_file=ca_file, cert_file=cert_file, key_file=key_file, name=name)
+
+
+class Proxy(Frozen):
+    """A web proxy that connects us by the method CONNECT; with a user, it wants Basic authentication."""
+
+    __slots__ = ("host", "password", "port", "user")
+
+    host: str
+    port: int
+    user: str
+    password: bytes
+
+    def __init__(self, host: str, port: int, user: str = "", password: bytes = b"") -> None:
+        self._set(host=host, port=port, user=user, password=password)
+
+    def __str__(self) -> str:
+        return f"proxy {_place(self.host, self.port)}"
+
+
+class Endpoint(Frozen):
+    """A server that is reached by TCP, mostly with TLS, perhaps through a proxy.
+
+    Attributes:
+        is_in_clear: whether there is no TLS.
+        path: of a URL, with its slash.
+        user, password, token: who we are, as far as the scheme wants to know.
+        hold_s: for how long an alert stays up after its last denial (Alertmanager).
+    """
+
+    __slots__ = (
+        "hold_s", "host", "is_in_clear", "password", "path", "port", "proxy", "timeout_s", "tls", "token", "user",
+    )  # fmt: skip
+
+    host: str
+    port: int
+    timeout_s: float
+    path: str
+    user: str
+    password: bytes
+    token: str
+    tls: Tls
+    proxy: Proxy | None
+    is_in_clear: bool
+    hold_s: int
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        timeout_s: float,
+        path: str = "",
+        user: str = "",
+        password: bytes = b"",
+        token: str = "",
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
+        is_in_clear: bool = False,
+        hold_s: int = DEFAULT_HOLD_S,
+    ) -> None:
+        self._set(
+            host=host,
+            port=port,
+            timeout_s=timeout_s,
+            path=path,
+            user=user,
+            password=password,
+            token=token,
+            tls=tls or Tls(),
+            proxy=proxy,
+            is_in_clear=is_in_clear,
+            hold_s=hold_s,
+        )
+
+    def __str__(self) -> str:
+        return _place(self.host, self.port)
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class Monitor(Frozen):
@@ -103,7 +215,7 @@ class Monitor(Frozen):
         self,
         name: str,
         scheme: str,
-        targets: Sequence[Server | CommandFile],
+        targets: Sequence[Server | CommandFile | Endpoint | Program],
         timeout_s: float,
         wording: Wording,
         max_entries: int = DEFAULT_MAX_ENTRIES,

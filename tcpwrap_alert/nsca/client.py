@@ -6,7 +6,6 @@ connection, pays that once. `conversation.py` says how the outcome is known.
 
 from __future__ import annotations
 
-import os
 import time
 
 from ..errors import DeliveryError
@@ -35,16 +34,17 @@ _WAYS = Ways()
 def send_check_results(
     server: Server,
     results: Sequence[CheckResult],
-    padding: Callable[[int], bytes] = os.urandom,
+    padding: Callable[[int], bytes] | None = None,
     ways: Ways | None = None,
 ) -> str:
-    """Send `results` over one connection and return the outcome, ACCEPTED or SENT_NOT_KNOWN (2.7 layout).
+    """Send `results` over one connection; return ACCEPTED, or SENT_NOT_KNOWN if the server does not tell.
 
     One deadline, `server.timeout_s` from now, covers look-up, connection, init packet, sending and outcome. It moves by
     two seconds if we must hold our end back to learn the outcome; see `ways.py`.
 
     Args:
-        padding: fills the unused bytes of the packets; `bytes` makes them NUL.
+        padding: returns as many bytes as it is asked for, to fill the unused part of a packet; `bytes` gives NUL, and
+            without it random letters do.
         ways: what is known of the ways to servers; without it, what this process has learned.
 
     Raises:
@@ -53,7 +53,7 @@ def send_check_results(
         ProtocolError: the peer does not speak NSCA.
         OutcomeUnknown: the deadline came after packets had been sent; sending again may deliver twice.
         DeliveryError: any other failure of the connection.
-        ValueError: more than one result in the 2.7 layout, or a method that is not available.
+        ValueError: more than one result for a server that takes one per connection, or a method that is not available.
     """
     if server.layout.takes_one and len(results) > 1:
         raise ValueError("this server takes one check result per connection")
@@ -81,9 +81,9 @@ class Connection:
             connection.send(results)    # as often as you like
         # here the server has taken them all
 
-    It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; in the 2.7 layout for
-    each result. Servers close a connection that is silent for 10 s: where results come less often, call `confirm` after
-    the last one. Use it from one thread at a time.
+    It is made for the first check result and renewed when it is 20 s old or was silent for 5 s; for a server that takes
+    one packet per connection, for each result. Servers close a connection that is silent for 10 s: where results come
+    less often, call `confirm` after the last one. Use it from one thread at a time.
     `server.timeout_s` is the deadline of each step: connecting, a block of up to 15 packets, the outcome. `padding` and
     `ways` are those of `send_check_results`.
 
@@ -95,7 +95,7 @@ class Connection:
         unconfirmed: how many were sent since then, their outcome not known yet.
     """
 
-    def __init__(self, server: Server, padding: Callable[[int], bytes] = os.urandom, ways: Ways | None = None) -> None:
+    def __init__(self, server: Server, padding: Callable[[int], bytes] | None = None, ways: Ways | None = None) -> None:
         self.delivered = 0
         self.unconfirmed = 0
         self._server = server
@@ -146,7 +146,7 @@ class Connection:
         """End the conversation with the server and return the outcome of all that was sent; a next `send` begins anew.
 
         Returns:
-            ACCEPTED; SENT_NOT_KNOWN in the 2.7 layout; None if nothing is open.
+            ACCEPTED; SENT_NOT_KNOWN if the server does not tell; None if nothing is open.
 
         Raises:
             What `send_check_results` raises.

@@ -19,6 +19,7 @@ from .outcome import (
     judge_failure,
 )
 from .packet import encode_data_packet
+from .padding import Padding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Conversation:
     """One connection, from its init packet on; whoever opens it must close it.
 
     Args:
-        padding: returns as many bytes as it is asked for, to fill the packets with.
+        padding: returns as many bytes as it is asked for, to fill the packets with; without it, random letters.
         deadline: of all that follows, in seconds of `time.monotonic()`; the attribute may be moved between calls.
 
     Attributes:
@@ -49,12 +50,12 @@ class Conversation:
         ValueError: the encryption method is not available.
     """
 
-    def __init__(self, server: Server, padding: Callable[[int], bytes], deadline: float) -> None:
+    def __init__(self, server: Server, padding: Callable[[int], bytes] | None, deadline: float) -> None:
         self.deadline = deadline
         self.opened_at = time.monotonic()
         self._place = server
         self._layout = server.layout
-        self._padding = padding
+        self._padding = padding or Padding()
         self._bytes_sent = 0
         self._was_silent = False
         self._waiting: list[bytes] = []

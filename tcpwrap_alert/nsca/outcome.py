@@ -19,7 +19,8 @@ A server that hears nothing for ten seconds may close by itself (src/netutils.c,
 rejection; so after a silence a bad end means only that nobody knows.
 
 In the 2.7 layout (`legacy_2_7_mode`) a server from 2.9.1 on takes only exactly one packet of 720 bytes per connection
-and also closes cleanly what it rejects: there we send no extra byte, and the outcome is "sent, not known".
+and also closes cleanly what it rejects. Other programs (`receiver=single`) drop a connection with the extra byte. There
+we do not send it, and the outcome is "sent, not known".
 """
 
 from __future__ import annotations
@@ -79,8 +80,10 @@ def judge_end(server: Server, was_silent: bool) -> DeliveryError:
     if server.password != server.password.strip():
         causes.append("blanks around the password, which belong to it")
     causes.append("a server that was stopped meanwhile, or whose Nagios is down")
-    if server.layout.tells_outcome:
+    if not server.legacy_2_7_mode:
         causes.append("a server older than 2.9, which needs legacy_2_7_mode=true")
+    if not server.layout.takes_one:
+        causes.append("a server other than nsca, which may need receiver=single")
     return RejectedError(f"the NSCA server rejected the packets; likely causes: {'; '.join(causes)}", server)
 
 

@@ -15,13 +15,14 @@ The server speaks first, with the init packet; the client answers with data pack
                                               plugin output       4096    (512 in the old layout)
                                               padding             2
 
-What a text field holds after its NUL, and the padding, is random, as with the C client: else most of the packet
-would be known in advance to whoever listens.
+What a text field holds after its NUL, and the padding, is random (`padding.py`), as with the C client: else most of the
+packet would be known in advance to whoever listens.
 
 Line breaks of the output travel as they are: a server from 2.10.1 on escapes them, and backslashes, for Nagios, and
-they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did; in the
-2.7 layout we always do. For an old server that the configuration does not call old, output that holds a command
-travels on one line; that is not all, as Nagios may read on behind a line into what other messages left in its buffer.
+they arrive unchanged. An older one passes them on raw, so the client must escape, as the C client of 2.9 did, if it is
+told to (`escape_newlines`). The layout says nothing about that: the C client and servers of 2.10 know the 2.7 layout,
+too. For an old server that the configuration does not call old, output that holds a command travels on one line; that
+is not all, as Nagios may read on behind a line into what other messages left in its buffer.
 """
 
 from __future__ import annotations

@@ -19,6 +19,11 @@ DIRECT = "direct"
 RELAY = "relay"
 VERDICTS = (AUTO, DIRECT, RELAY)
 
+# What takes our packets.
+STOCK = "stock"  # nsca
+SINGLE = "single"  # another program that takes one packet and nothing else per connection
+RECEIVERS = (STOCK, SINGLE)
+
 
 class _Frozen:
     """A value: its attributes are set once, by `_set`."""
@@ -61,13 +66,16 @@ class Server(_Frozen):
 
     Args:
         timeout_s: seconds for look-up, connection, init packet, sending and outcome together.
-        legacy_2_7_mode: the server is of NSCA 2.7.
-        escape_newlines: the server is older than 2.10.1, and does not escape line breaks itself.
+        legacy_2_7_mode: the server is of NSCA 2.7, or wants its packets.
+        escape_newlines: the server is older than 2.10.1, as one of 2.7 is, and does not escape line breaks itself.
+        receiver: "single" if the server is another program than nsca, which takes one packet per connection and no byte
+            more: nscatools, Alignak's module, NSClient++. Nobody can know whether it took a packet.
         verdict: "direct" if nothing between us and the server ends TCP, "relay" if something does, "auto" to find out.
 
     Raises:
         TypeError: the password is not bytes.
-        ValueError: a port that does not exist, a deadline of no or more than a day's seconds, or another verdict.
+        ValueError: a port that does not exist, a deadline of no or more than a day's seconds, or a `verdict` or
+            `receiver` that does not exist.
     """
 
     __slots__ = (
@@ -78,6 +86,7 @@ class Server(_Frozen):
         "legacy_2_7_mode",
         "password",
         "port",
+        "receiver",
         "timeout_s",
         "verdict",
     )
@@ -90,6 +99,7 @@ class Server(_Frozen):
     timeout_s: float
     escape_newlines: bool
     verdict: str
+    receiver: str
     layout: Layout
 
     def __init__(
@@ -102,6 +112,7 @@ class Server(_Frozen):
         timeout_s: float = DEFAULT_TIMEOUT_S,
         escape_newlines: bool = False,
         verdict: str = AUTO,
+        receiver: str = STOCK,
     ) -> None:
         if not isinstance(password, bytes):
             raise TypeError("the password is bytes; encode it")
@@ -111,6 +122,8 @@ class Server(_Frozen):
             raise ValueError(f"timeout_s {timeout_s} is not above 0 and up to {A_DAY_S:g} seconds")
         if verdict not in VERDICTS:
             raise ValueError(f"verdict '{verdict}' is not one of {', '.join(VERDICTS)}")
+        if receiver not in RECEIVERS:
+            raise ValueError(f"receiver '{receiver}' is not one of {', '.join(RECEIVERS)}")
         self._set(
             host=host,
             port=port,
@@ -120,7 +133,8 @@ class Server(_Frozen):
             timeout_s=timeout_s,
             escape_newlines=escape_newlines,
             verdict=verdict,
-            layout=_find_layout(legacy_2_7_mode, escape_newlines),
+            receiver=receiver,
+            layout=_find_layout(legacy_2_7_mode, escape_newlines, receiver),
         )
 
     def replace(self, **changes: Any) -> Server:
@@ -140,8 +154,9 @@ class Server(_Frozen):
         return {name: getattr(self, name) for name in self.__slots__ if name != "layout"}
 
 
-def _find_layout(legacy_2_7_mode: bool, escape_newlines: bool) -> Layout:
+def _find_layout(legacy_2_7_mode: bool, escape_newlines: bool, receiver: str) -> Layout:
     if legacy_2_7_mode:
         # A server from 2.9.1 on takes exactly one packet of this length, and ends cleanly after one that it rejects.
-        return Layout(LEGACY_DATA_PACKET_LENGTH, escapes=True, takes_one=True, tells_outcome=False)
-    return Layout(DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=False, tells_outcome=True)
+        return Layout(LEGACY_DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=True, tells_outcome=False)
+    is_stock = receiver == STOCK
+    return Layout(DATA_PACKET_LENGTH, escapes=escape_newlines, takes_one=not is_stock, tells_outcome=is_stock)

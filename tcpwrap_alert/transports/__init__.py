@@ -23,13 +23,17 @@ and the monitor's other nodes are tried by `nodes.py`.
 
 from __future__ import annotations
 
+import time
+
+from ..denial import Denial
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
-    from ..check_result import CheckResult
+    from ..check_result import CheckResult, Counted
     from ..config.values import Monitor
 
     class Transport(Protocol):
@@ -41,7 +45,17 @@ if TYPE_CHECKING:
 TRANSPORTS = {
     "nsca": "nsca",
     "file": "command_file",
+    "folder": "result_folder",
+    "nsca-ng": "nsca_ng",
+    "icinga2": "icinga2",
+    "nrdp+https": "nrdp",
+    "nrdp+http": "nrdp",
+    "alertmanager+https": "alertmanager",
+    "alertmanager+http": "alertmanager",
+    "exec": "program",
 }
+# From this age on the time of a result is told in its text, where none travels beside the text.
+LATE_AFTER_S = 10.0
 
 
 class Parcel:
@@ -58,6 +72,23 @@ class Parcel:
         self.at_s = at_s
         self.tells_time = tells_time
         self.entries = entries
+
+    @property
+    def name(self) -> str:
+        """The name of its first queue file, which stays the same when it is sent again; empty if it has none."""
+        return self.entries[0].name if self.entries else ""
+
+    @property
+    def dated_if_late(self) -> CheckResult:
+        """The result, with its time in the text if that is over; for servers that stamp what they receive."""
+        is_late = not self.tells_time and abs(time.time() - self.at_s) > LATE_AFTER_S
+        return self.result.dated(self.at_s) if is_late else self.result
+
+    def denied(self) -> Iterator[Counted]:
+        """Yield the denials that it stands for, as a tally counts them; none if it is another check result."""
+        for entry in self.entries:
+            if entry.content.tally_kind == Denial.tally_kind:
+                yield from entry.content.counted(entry.enqueued_at_ns)
 
 
 class Outcome:

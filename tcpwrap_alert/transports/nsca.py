@@ -1,6 +1,7 @@
 """Delivery to an NSCA server: the configuration's `server`, `port`, `password`, `encryption_method`.
 
-All outcomes of a connection are known at its end, and they are the same: NSCA has no word about a single result.
+The server stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c), so a late result tells its time in its
+text. All outcomes of a connection are known at its end, and they are the same: NSCA has no word about a single result.
 
 A connection carries no more than fits into the pipe to Nagios. Debian's nsca (2.10.2-2) opens that pipe with O_NONBLOCK
 and throws away what does not fit, without a word to the client or to syslog: of 500 results with outputs of 3800 bytes
@@ -32,9 +33,6 @@ BATCH = "batch"  # in the memory: with how many results the next connection begi
 FIRST_BATCH = 64
 # 4 MiB on the wire, and far below the 20 s after which a connection would have to be renewed (max_packet_age).
 MAX_BATCH = 1024
-# The server stamps what it receives with its own clock (nsca 2.10.2, src/nsca.c). It needs up to two seconds for a
-# conversation; from this age on its "now" misleads.
-LATE_AFTER_S = 10.0
 # A pipe of Linux holds 16 pages (pipe(7)), and a line that does not fit into the rest of one begins the next. One page
 # is left to others.
 PAGE_BYTES = 4096
@@ -72,7 +70,7 @@ class NscaTransport:
     def _send(self, batch: list[Parcel]) -> None:
         started_s = time.monotonic()
         try:
-            send_check_results(self._server, [_dated_if_late(parcel) for parcel in batch], ways=self._ways)
+            send_check_results(self._server, [parcel.dated_if_late for parcel in batch], ways=self._ways)
         except OutcomeUnknown:
             self._memory[BATCH] = str(max(len(batch) // 2, 1))
             raise
@@ -100,11 +98,6 @@ class NscaTransport:
 def _batch_size(noted: str) -> int:
     size = int(noted) if noted.isascii() and noted.isdigit() and len(noted) < 5 else FIRST_BATCH
     return min(max(size, 1), MAX_BATCH)
-
-
-def _dated_if_late(parcel: Parcel) -> CheckResult:
-    is_late = not parcel.tells_time and abs(time.time() - parcel.at_s) > LATE_AFTER_S
-    return parcel.result.dated(parcel.at_s) if is_late else parcel.result
 
 
 def open_transport(target: Server, memory: dict[str, str]) -> NscaTransport:

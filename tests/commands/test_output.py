@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from peers.fake_daemon import FakeDaemon
+from support.results import PASSWORD
 
 RESULT = ("firestorm", "Disk", "1", "90 % full")
 DENY = ("tcpwrap-alert", "deny", "sshd", "203.0.113.7")
@@ -15,12 +16,6 @@ SCRIPT = ("submit_check_result", *RESULT)
 QUEUE = ("tcpwrap-alert", "queue")
 REPLAY = ("tcpwrap-alert", "replay")
 BOTH = ">/dev/full 2>/dev/full"
-
-
-@pytest.fixture(autouse=True)
-def buffered(monkeypatch):
-    """Python as it is by default: what stays in a buffer is written at its end, and a failure there exits 120."""
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
 @pytest.fixture
@@ -52,6 +47,21 @@ def test_full_device_does_not_matter_if_all_is_well(status_of, write_config, spo
         (spool_dir / "new" / "link").symlink_to("nowhere")  # set aside, which replay tells
         assert status_of(command, redirection) == 0
     assert os.listdir(spool_dir / "new") == []
+
+
+@pytest.mark.parametrize(("redirection", "status"), [("2>/dev/full", 0), (">/dev/full", 74), (BOTH, 74)])
+def test_a_count_that_cannot_be_written_is_74(start, tmp_path, status_of, write_config, redirection, status):
+    daemon = start()
+    (tmp_path / "record").write_text("h\ts\t0\to\n")
+    write_config(server=f"127.0.0.1:{daemon.port}", password=PASSWORD.decode())
+    assert status_of(("tcpwrap-alert", "send"), f"{redirection} <{tmp_path}/record") == status
+    assert len(daemon.connection().packets) == 1
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", BOTH])
+@pytest.mark.parametrize("command", [("check", "--deny", "/nonexistent"), ("check-spool",)], ids=" ".join)
+def test_findings_that_cannot_be_written_are_74(status_of, spool_dir, command, redirection):
+    assert status_of(("tcpwrap-alert", *command), redirection) == 74
 
 
 @pytest.mark.parametrize("redirection", [">/dev/full", BOTH])

@@ -134,3 +134,8 @@ def test_a_bad_file_has_the_default_wording(read):
 
 def test_there_is_a_wording_without_a_usable_host_name(read, long_node_name):
     assert read("server=h").wording.service_description == "TCP Wrappers"
+
+
+def test_proxy_is_not_passed_by_in_silence(read):
+    with pytest.raises(ConfigError, match=r"proxy: NSCA goes through none; write proxy=no for this monitor"):
+        read("server=h\nproxy=http://proxy:3128\n").monitors  # noqa: B018 - asked for what it raises

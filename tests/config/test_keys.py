@@ -9,8 +9,9 @@ from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConfigError
 
 KNOWN = (
-    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, server, port, timeout, host_name, "
-    "service_description, return_code, output, fold, max_entries, max_age, spool_dir"
+    "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
+    "host_name, service_description, return_code, output, fold, max_entries, max_age, spool_dir, password_file, token, "
+    "token_file, ca_file, cert_file, key_file, tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -18,6 +19,7 @@ METHODS = (
 )
 STATES = "0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN"
 FIELDS = "{daemon}, {client}, {address}, {user}"
+SCHEMES = "nsca:, nsca-ng:, icinga2:, nrdp+https:, nrdp+http:, alertmanager+https:, alertmanager+http:, exec:"
 NO_SERVER = "is not a name, an address, name:port or [address]:port"
 
 
@@ -121,6 +123,7 @@ BAD_LINES = [
         "unknown key 'command_file'; this is the server's nsca.cfg, and here goes what C send_nsca reads",
     ),
     ('identity = "x"', "unknown key 'identity'; this is a file of NSCA-ng"),
+    ("receiver=go", "receiver 'go' is not one of stock, single"),
     ("verdict=yes", "verdict 'yes' is not one of auto, direct, relay"),
     ("port=0", "port 0 is not between 1 and 65535"),
     ("port=65536", "port 65536 is not between 1 and 65535"),
@@ -152,8 +155,8 @@ BAD_LINES = [
     ("server=[]:5667", f"server '[]:5667' {NO_SERVER}"),
     ("server=[::1", "server '[::1' is not of the form [address]:port"),
     ("server=[::1]5667", "server '[::1]5667' is not of the form [address]:port"),
-    ("server=http://h", "server 'http://h': no transport for 'http:'; known: nsca:"),
-    ("server=://h", "server '://h': no transport for ':'; known: nsca:"),
+    ("server=http://h", f"server 'http://h': no transport for 'http:'; known: {SCHEMES}"),
+    ("server=://h", f"server '://h': no transport for ':'; known: {SCHEMES}"),
     ("server=h:0", "port 0 is not between 1 and 65535"),
     ("server=h:65536", "port 65536 is not between 1 and 65535"),
     ("server=h:nsca", "port 'nsca' is not a whole number"),

@@ -191,6 +191,13 @@ def test_world_readable_password_is_warned_of(write, mode):
     assert "ham" not in warning.replace(path, "")
 
 
+def test_world_readable_token_is_warned_of(write):
+    path = write("token=ham")
+    os.chmod(path, 0o644)
+    warning = read_config(path).warning
+    assert warning.endswith(f"everybody may read the token; run chmod o-r {path}")
+
+
 @pytest.mark.parametrize(
     ("content", "mode"),
     [

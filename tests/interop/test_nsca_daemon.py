@@ -145,6 +145,19 @@ def test_2_7_layout_arrives_with_its_outcome_not_known(start_nsca):
     assert len(daemon.wait_for_results(3)) == 3
 
 
+@pytest.mark.parametrize("text", ["C:\\new\\table", "one\ntwo\\three", "a\\nb", "\\" * 511, "x\n" * 255 + "x"])
+def test_2_7_layout_says_what_the_c_client_says(start_nsca, peer, run, write_config, text):
+    """The server of 2.10.2 escapes, in this layout, too."""
+    daemon = start_nsca(password="ham")
+    config = str(write_config(password="ham", encryption_method=1))
+    for count, command in enumerate([[peer("send_nsca")], ["tcpwrap-alert", "send"]], 1):
+        command += ["-H", daemon.address, "-p", str(daemon.port), "-c", config, "--legacy-2-7-mode"]
+        assert run(*command, input=f"firestorm\tDisk\t0\t{text}\x17").returncode == 0
+        daemon.wait_for_results(count)
+    theirs, ours = daemon.results()
+    assert ours == theirs
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_ipv6(start_nsca, mode):
     daemon = start_nsca(address="::1", mode=mode, method=14, password=PASSWORD)

@@ -11,7 +11,7 @@ from peers.fake_daemon import FakeDaemon
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import RejectedError
-from tcpwrap_alert.nsca import conversation
+from tcpwrap_alert.nsca import outcome
 from tcpwrap_alert.nsca.client import ACCEPTED, send_check_results
 from tcpwrap_alert.nsca.server import Server
 
@@ -26,7 +26,7 @@ def outcome_with(unacknowledged, monkeypatch):
         asked.append(request)
         return struct.pack("i", unacknowledged)
 
-    monkeypatch.setattr(conversation.fcntl, "ioctl", ioctl)
+    monkeypatch.setattr(outcome.fcntl, "ioctl", ioctl)
     with FakeDaemon(password=b"s3cret") as daemon:
         server = Server(daemon.address, daemon.port, password=b"s3cret", encryption_method=daemon.method)
         try:

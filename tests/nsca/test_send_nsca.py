@@ -51,6 +51,7 @@ MORE_INPUTS = {
     "-ds @": (b"h\ts\t0\tfine\nline@h\ts\t1\twell@", ("-ds", "@")),
     "-d and -ds": (b"h;s;0;fine\tline|h;1;gone|", ("-d", "0x3b", "-ds", "0x7C")),
     "the 2.7 layout of a host": (HOST, (LEGACY,)),
+    "lines and backslashes in the 2.7 layout": (LINES, (LEGACY,)),
 }
 
 

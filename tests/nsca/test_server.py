@@ -14,6 +14,8 @@ VALUES = {
     "legacy_2_7_mode": True,
     "timeout_s": 2.5,
     "escape_newlines": True,
+    "verdict": "relay",
+    "receiver": "single",
 }
 
 
@@ -60,7 +62,10 @@ def test_servers_with_the_same_values_are_equal():
 LAYOUTS = {
     "stock": ({}, (4304, False, False, True)),
     "before 2.10.1": ({"escape_newlines": True}, (4304, True, False, True)),
-    "2.7": ({"legacy_2_7_mode": True}, (720, True, True, False)),
+    "one packet per connection": ({"receiver": "single"}, (4304, False, True, False)),
+    "2.7": ({"legacy_2_7_mode": True}, (720, False, True, False)),
+    "2.7, escaped": ({"legacy_2_7_mode": True, "escape_newlines": True}, (720, True, True, False)),
+    "2.7, single": ({"legacy_2_7_mode": True, "receiver": "single"}, (720, False, True, False)),
 }
 
 

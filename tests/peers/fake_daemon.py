@@ -77,8 +77,10 @@ class Connection:
         """Read one packet; false at the end or if the packet is bad."""
         size = self._daemon.packet_size
         data = self.read(size)
-        if len(data) not in (size, OLD_PACKET_SIZE):
-            return False
+        return len(data) in (size, OLD_PACKET_SIZE) and self.take(data)
+
+    def take(self, data: bytes) -> bool:
+        """Decrypt a packet and keep it; false if it is bad."""
         packet = open_packet(self._decrypt(data))
         if packet:
             self.packets.append(packet)

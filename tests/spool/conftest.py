@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +15,7 @@ from pathlib import Path
 import pytest
 from support.queue_files import DENIAL
 
-from tcpwrap_alert.spool.spool import Spool
-
-
-@pytest.fixture
-def spool(spool_dir: Path) -> Spool:
-    """An empty spool."""
-    return Spool(str(spool_dir))
+from tcpwrap_alert import system_log
 
 
 @pytest.fixture
@@ -105,3 +100,21 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         monkeypatch.setattr("tcpwrap_alert.spool.passes.uptime_s", lambda: seconds)
 
     return set_up
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], list[str]]]:
+    """Return the lines that hold some words, of those that this process, not a script, has told syslog."""
+    lines: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as syslog:
+        syslog.bind("")  # Linux finds a name that is free and no file
+        syslog.setblocking(False)
+        monkeypatch.setattr(system_log, "SOCKETS", (syslog.getsockname(),))
+
+        def find(words: str) -> list[str]:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    lines.append(syslog.recv(65536).decode())
+            return [line for line in lines if words in line]
+
+        yield find

@@ -9,8 +9,6 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peers.nsca_daemon import wait_for
-from support import namespaces
 from support.configs import NOBODY, config_of, wording_of
 from support.denials import counted
 
@@ -25,7 +23,6 @@ from tcpwrap_alert.spool.bounds import keep_within_bounds
 from tcpwrap_alert.spool.passes import Pass
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.state import State
-from tcpwrap_alert.system_log import tell
 
 DAY_S = 86400
 YEAR_1970, YEAR_2100 = 86_400 * 10**9, 4_102_444_800 * 10**9
@@ -53,10 +50,6 @@ def outputs(spool, **values):
     parcels = make_parcels(one_pass.read(one_pass.scan()), wording_of(**values), time.time())
     assert one_pass.faults == {}
     return [parcel.result.plugin_output for parcel in parcels]
-
-
-def told(what):
-    return [line for line in namespaces.log if what in line]
 
 
 def test_what_is_within_the_bounds_stays_as_it_is(spool):
@@ -135,7 +128,7 @@ def test_results_are_counted_by_service_and_state(spool):
     assert top == ["firestorm;Backup;0: 3", "firestorm;Disk;0: 1"]
 
 
-def test_new_tally_takes_in_the_old_and_logs_once(spool):
+def test_new_tally_takes_in_the_old_and_logs_once(spool, told):
     for number in range(5):
         deny(spool, "a", f"b{number}", age_s=8 * DAY_S)
         bound(spool)
@@ -143,8 +136,6 @@ def test_new_tally_takes_in_the_old_and_logs_once(spool):
     (text,) = outputs(spool)
     assert text.startswith("Denied sshd-6 clients (10 times, ")
     assert "denied=10 clients=6\nDenied sshd-a: 5\n" in text
-    tell(f"{spool.path}: the log is in order, so what was told before this line is in it")
-    wait_for(lambda: told(f"{spool.path}: the log is in order"), "syslog was not told")
     assert len(told(f"{spool.path}: too many entries wait, or for too long (max_entries, max_age)")) == 1
 
 

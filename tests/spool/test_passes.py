@@ -6,8 +6,6 @@ import os
 import time
 
 import pytest
-from peers.nsca_daemon import wait_for
-from support import namespaces
 from support.queue_files import CUT, CUT_MESSAGE, DENIAL, SPECIAL_FILES, names_in
 
 from tcpwrap_alert.errors import SpoolError
@@ -34,21 +32,16 @@ def read(spool):
     return read_all
 
 
-def told(what):
-    return [line for line in namespaces.log if what in line]
-
-
 # What is at fault
 
 
-def test_p4_bad_file_is_set_aside_and_the_rest_read(spool, spool_dir, put):
+def test_p4_bad_file_is_set_aside_and_the_rest_read(spool, spool_dir, put, told):
     for name, data in (("1", DENIAL), ("2", BAD), ("3", DENIAL)):
         put(name, data)
     one_pass = Pass(spool, State())
     assert [entry.name for entry in one_pass.read(one_pass.scan())] == ["1", "3"]
     assert (one_pass.faults, spool.scan()) == ({}, ["1", "3"])
     (name,) = names_in(spool_dir / "corrupt")
-    wait_for(lambda: told(f"{spool_dir}/corrupt/{name}, nothing was sent"), "syslog was not told")
     (line,) = told(f"{spool_dir}/corrupt/{name}")
     assert "new/2: a line without '=', not a queue file; moved to " in line
 
@@ -113,12 +106,11 @@ def test_p1_file_without_end_mark_is_left_a_minute(spool, spool_dir, put, read, 
     assert (spool_dir / "corrupt" / name).read_bytes() == data
 
 
-def test_unfinished_file_is_told_when_it_goes_aside(spool, put, read, uptime):
+def test_unfinished_file_is_told_when_it_goes_aside(spool, put, read, uptime, told):
     put("4711.0", CUT)
     for up_s in (0.0, 61.0):
         uptime(up_s)
         read()
-    wait_for(lambda: told(f"moved to {spool.path}/corrupt/"), "syslog was not told")
     (line,) = told(f"moved to {spool.path}/corrupt/")
     assert f"new/4711.0: {CUT_MESSAGE}; moved to" in line
 

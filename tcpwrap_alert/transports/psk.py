@@ -1,0 +1,201 @@
+"""TLS with a pre-shared key (PSK), which NSCA-ng speaks: identity and password instead of certificates.
+
+Python's own ssl can do it from 3.13 on. Below, this is done by ctypes with the system's libssl, in a context of its
+own.
+
+A server that ignores the key and shows any certificate would be accepted in TLS 1.3, if verification were off (shown
+with openssl s_server, which even Debian's send_nsca 1.6 talks to). So verification is on, with no authority to believe:
+only a handshake with the key succeeds, as that needs no certificate."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import socket
+import ssl
+import time
+
+from ..errors import ConnectError, ConnectTimedOut, RejectedError
+from .proxy import remaining
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..config.values import Endpoint
+
+CIPHERS = "PSK"
+NOT_ACCEPTED = "identity or password are not accepted, or the server is not the one that knows them"
+SSL_VERIFY_PEER = 1
+SSL_CTRL_MODE = 33
+SSL_MODE_AUTO_RETRY = 4
+SSL_ERROR_ZERO_RETURN = 6
+CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_uint,
+    ctypes.c_void_p,
+    ctypes.c_char_p,
+    ctypes.POINTER(ctypes.c_char),
+    ctypes.c_uint,
+    ctypes.POINTER(ctypes.c_char),
+    ctypes.c_uint,
+)
+
+
+def wrap_psk(sock: socket.socket, endpoint: Endpoint, deadline: float) -> PskStream | StdlibStream:
+    """Return a stream with TLS over a connected socket; the server has shown that it knows the key.
+
+    Raises:
+        RejectedError: it has not, or it does not accept ours.
+        ConnectTimedOut: it did not answer in time.
+    """
+    if getattr(ssl, "HAS_PSK", False):
+        return StdlibStream(sock, endpoint, deadline)
+    return PskStream(sock, endpoint, deadline)
+
+
+class StdlibStream:
+    """A stream by Python's own ssl."""
+
+    def __init__(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # there is no certificate; CERT_REQUIRED stays, and nothing is believed
+        context.set_ciphers(CIPHERS)
+        context.set_psk_client_callback(lambda _hint: (endpoint.user, endpoint.password))  # type: ignore[attr-defined]
+        sock.settimeout(remaining(deadline))
+        try:
+            self._sock = context.wrap_socket(sock)
+        except socket.timeout as error:
+            raise ConnectTimedOut("connected, but no TLS in time", endpoint) from error
+        except OSError as error:
+            raise RejectedError(NOT_ACCEPTED, endpoint) from error
+
+    def send_all(self, data: bytes, deadline: float) -> None:
+        """Send `data`. Raises OSError; socket.timeout at the deadline."""
+        self._sock.settimeout(remaining(deadline))
+        self._sock.sendall(data)
+
+    def receive(self, deadline: float) -> bytes:
+        """Return what comes next; empty at the end. Raises OSError; socket.timeout at the deadline."""
+        self._sock.settimeout(remaining(deadline))
+        return self._sock.recv(4096)
+
+    def close(self) -> None:
+        """End TLS, and the connection."""
+        try:
+            self._sock.settimeout(1)
+            self._sock.unwrap()
+        except (OSError, ValueError):
+            pass
+        self._sock.close()
+
+
+class PskStream:
+    """A stream by ctypes over libssl."""
+
+    def __init__(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> None:
+        self._sock = sock
+        self._endpoint = endpoint
+        self._ssl = self._context = None
+        self._library = library = _load(endpoint)
+        self._callback = CALLBACK(self._give_key)  # kept: the library holds only its address
+        self._context = library.SSL_CTX_new(library.TLS_client_method())
+        library.SSL_CTX_set_verify(self._context, SSL_VERIFY_PEER, None)
+        library.SSL_CTX_ctrl(self._context, SSL_CTRL_MODE, SSL_MODE_AUTO_RETRY, None)
+        library.SSL_CTX_set_cipher_list(self._context, CIPHERS.encode())
+        library.SSL_CTX_set_psk_client_callback(self._context, self._callback)
+        self._ssl = library.SSL_new(self._context)
+        self._set_timeout(deadline)
+        library.SSL_set_fd(self._ssl, sock.fileno())
+        if library.SSL_connect(self._ssl) != 1:
+            is_late = time.monotonic() >= deadline
+            self.close()
+            if is_late:
+                raise ConnectTimedOut("connected, but no TLS in time", endpoint)
+            raise RejectedError(NOT_ACCEPTED, endpoint)
+
+    def send_all(self, data: bytes, deadline: float) -> None:
+        """Send `data`. Raises OSError; socket.timeout at the deadline."""
+        self._set_timeout(deadline)
+        if self._library.SSL_write(self._ssl, data, len(data)) != len(data):
+            raise self._error(deadline)
+
+    def receive(self, deadline: float) -> bytes:
+        """Return what comes next; empty at the end. Raises OSError; socket.timeout at the deadline."""
+        self._set_timeout(deadline)
+        buffer = ctypes.create_string_buffer(4096)
+        count = self._library.SSL_read(self._ssl, buffer, len(buffer))
+        if count > 0:
+            return buffer.raw[:count]
+        if self._library.SSL_get_error(self._ssl, count) == SSL_ERROR_ZERO_RETURN:
+            return b""
+        raise self._error(deadline)
+
+    def close(self) -> None:
+        """End TLS, and the connection."""
+        if self._ssl:
+            self._library.SSL_shutdown(self._ssl)
+            self._library.SSL_free(self._ssl)
+        if self._context:
+            self._library.SSL_CTX_free(self._context)
+        self._ssl = self._context = None
+        self._sock.close()
+
+    def _give_key(self, _ssl: Any, _hint: Any, identity: Any, identity_size: int, key: Any, key_size: int) -> int:
+        name, secret = self._endpoint.user.encode() + b"\0", self._endpoint.password
+        if len(name) > identity_size or len(secret) > key_size:
+            return 0
+        ctypes.memmove(identity, name, len(name))
+        ctypes.memmove(key, secret, len(secret))
+        return len(secret)
+
+    def _set_timeout(self, deadline: float) -> None:
+        """Let the kernel end a read or write at the deadline: libssl works on the bare, blocking socket."""
+        left_s = remaining(deadline)
+        self._sock.settimeout(None)
+        value = (int(left_s)).to_bytes(8, "little") + (int(left_s % 1 * 1e6) or 1).to_bytes(8, "little")
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._sock.setsockopt(socket.SOL_SOCKET, option, value)
+
+    @staticmethod
+    def _error(deadline: float) -> OSError:
+        if time.monotonic() >= deadline:
+            return socket.timeout("timed out")
+        return ConnectionResetError("the connection broke")
+
+
+def _load(endpoint: Endpoint) -> ctypes.CDLL:
+    """Return the system's libssl. Raises ConnectError if there is none that can be used."""
+    for name in ("libssl.so.3", "libssl.so.1.1", ctypes.util.find_library("ssl")):
+        try:
+            library = ctypes.CDLL(name) if name else None
+            if library is not None:
+                return _declared(library)
+        except (OSError, AttributeError):
+            continue
+    what = "NSCA-ng needs libssl 1.1 or 3 on this machine (Debian: libssl3), or Python 3.13"
+    raise ConnectError(what, endpoint)
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    pointer = ctypes.c_void_p
+    for name, result, arguments in (
+        ("TLS_client_method", pointer, []),
+        ("SSL_CTX_new", pointer, [pointer]),
+        ("SSL_CTX_free", None, [pointer]),
+        ("SSL_CTX_set_verify", None, [pointer, ctypes.c_int, pointer]),
+        ("SSL_CTX_ctrl", ctypes.c_long, [pointer, ctypes.c_int, ctypes.c_long, pointer]),
+        ("SSL_CTX_set_cipher_list", ctypes.c_int, [pointer, ctypes.c_char_p]),
+        ("SSL_CTX_set_psk_client_callback", None, [pointer, CALLBACK]),
+        ("SSL_new", pointer, [pointer]),
+        ("SSL_free", None, [pointer]),
+        ("SSL_set_fd", ctypes.c_int, [pointer, ctypes.c_int]),
+        ("SSL_connect", ctypes.c_int, [pointer]),
+        ("SSL_write", ctypes.c_int, [pointer, ctypes.c_char_p, ctypes.c_int]),
+        ("SSL_read", ctypes.c_int, [pointer, pointer, ctypes.c_int]),
+        ("SSL_get_error", ctypes.c_int, [pointer, ctypes.c_int]),
+        ("SSL_shutdown", ctypes.c_int, [pointer]),
+    ):
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library

@@ -1,0 +1,234 @@
+"""What a hostile, sick or false web server can do: bounded time and memory, nothing taken for accepted, told why."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import tracemalloc
+
+import pytest
+from peers.hostile_web import HostileWeb
+from peers.pki import Authority
+from support.parcels import parcel
+
+from tcpwrap_alert.config.values import Endpoint, Tls
+from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, OutcomeTimedOut, OutcomeUnknown, ProtocolError
+from tcpwrap_alert.transports import alertmanager, icinga2, nrdp
+
+TIMEOUT_S = 1.0
+MARGIN_S = 2.0  # of a busy machine
+MAX_MEMORY_BYTES = 8 << 20
+OK = b"HTTP/1.1 200 OK\r\n"
+TRANSPORTS = [icinga2, nrdp, alertmanager]
+WITH_ANSWERS = [icinga2, nrdp]  # whose answers have a body that counts
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(act, certificate=None):
+        servers.append(HostileWeb(act, certificate))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def sender(*chunks, again=b""):
+    """Return what sends chunks, then one of them again and again."""
+
+    def act(sock):
+        for chunk in chunks:
+            sock.sendall(chunk)
+        while again:
+            sock.sendall(again)
+
+    return act
+
+
+def send(module, server, host="127.0.0.1", **values):
+    """Deliver one result; return what was accepted, within bounds of time and memory."""
+    values.setdefault("is_in_clear", "tls" not in values)
+    target = Endpoint(host, server.port, TIMEOUT_S, "/nrdp/", "u", b"s3cret", "s3cret", **values)
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        with module.open_transport(target, {}) as transport:
+            outcomes = [one for many in transport.deliver([parcel(client="203.0.113.7")]) for one in many]
+        return [outcome for outcome in outcomes if outcome.is_accepted]
+    finally:
+        took_s, peak = time.monotonic() - began, tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert took_s < TIMEOUT_S + MARGIN_S
+        assert peak < MAX_MEMORY_BYTES
+
+
+def told(error, module, server, **values):
+    """Return what a failed delivery says."""
+    with pytest.raises(error) as caught:
+        send(module, server, **values)
+    assert "s3cret" not in str(caught.value)
+    return str(caught.value).partition(": ")[2]
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize(
+    ("head", "again"),
+    [
+        (OK + b"\r\n", b"x" * 65536),
+        (OK + b"Content-Length: 99999999999999\r\n\r\n", b"x" * 65536),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+    ],
+)
+def test_endless_answer_is_cut(serve, module, head, again):
+    server = serve(sender(head, again=again))
+    assert told(ProtocolError, module, server) == "answered with more than 65536 bytes"
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize(
+    "again",
+    [b"X: y\r\n", b"x" * 65536, b"HTTP/1.1 100 Continue\r\n\r\n"],
+    ids=["many headers", "a long one", "100 Continue"],
+)
+def test_endless_head_is_cut(serve, module, again):
+    begin = b"" if again.startswith(b"HTTP") else OK
+    with pytest.raises((ProtocolError, OutcomeTimedOut)):
+        send(module, serve(sender(begin, again=again)))
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize("head", [b"", OK, OK + b"Content-Length: 1000\r\n\r\n"], ids=["line", "head", "body"])
+def test_slow_answer_ends_at_the_deadline(serve, module, head):
+    def act(sock):
+        sock.sendall(head)
+        for _ in range(1000):
+            sock.sendall(b"H")
+            time.sleep(0.02)
+
+    assert told(OutcomeTimedOut, module, serve(act)).startswith("no answer within 1 s; it may or may not have taken")
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+def test_silent_server_ends_at_the_deadline(serve, module):
+    server = serve(lambda sock: time.sleep(5))
+    assert told(OutcomeTimedOut, module, server).startswith("no answer within 1 s")
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+def test_close_without_an_answer_is_told(serve, module):
+    server = serve(lambda sock: None)
+    assert told(OutcomeUnknown, module, server) == "closed without an answer"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize(
+    "part",
+    [
+        OK,
+        OK + b"Content-Length: 100\r\n",
+        OK + b"Content-Length: 100\r\n\r\n" + b'{"results":[{"code":200,"status":"Successfully processed"}]}',
+        OK + b"Transfer-Encoding: chunked\r\n\r\n100\r\nxxx",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+def test_close_in_mid_answer_is_told(serve, module, part):
+    server = serve(sender(part))
+    assert told(OutcomeUnknown, module, server) == "broke the connection in mid-answer"
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize(
+    "garbage", [b"<html>hello</html>\n", b"220 mail.example ESMTP\r\n", b"\0" * 1000, b"SSH-2.0\r\n"]
+)
+def test_what_is_not_http_is_told(serve, module, garbage):
+    assert told(ProtocolError, module, serve(sender(garbage))) == "answered, but not in HTTP (BadStatusLine)"
+
+
+@pytest.mark.parametrize("module", WITH_ANSWERS)
+def test_gzip_bomb_is_not_unpacked(serve, module):
+    bomb = gzip.compress(b"x" * 30_000_000)
+    head = OK + f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    server = serve(sender(head, bomb))
+    with pytest.raises(ProtocolError):
+        send(module, server)
+    assert b"Accept-Encoding: identity\r\n" in server.received
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_is_not_followed(serve, module, status):
+    elsewhere = serve(sender(OK + b"Content-Length: 0\r\n\r\n"))
+    location = f"http://127.0.0.1:{elsewhere.port}/"
+    answer = f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+    with pytest.raises(OSError, match=f"answered with a redirect to {location}"):
+        send(module, serve(sender(answer)))
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("module", WITH_ANSWERS)
+@pytest.mark.parametrize("body", [b"", b"null", b"[" * 60_000, b'{"results":[{"code":Infinity,"status":""}]}', b"\xff"])
+def test_body_that_makes_no_sense_is_told(serve, module, body):
+    head = OK + f"Content-Length: {len(body)}\r\n\r\n".encode()
+    with pytest.raises(ProtocolError):
+        send(module, serve(sender(head, body)))
+
+
+GOOD = OK + b"Content-Length: 2\r\n\r\n{}"
+HINTS = {
+    "expired": "not trusted: certificate has expired; the certificate has expired; renew it at the server",
+    "other name": "the certificate is for another address; set tls_name to the name in it",
+    "other authority": "the certificate is of another authority; set ca_file to the server's authority",
+    "self-signed": "the certificate is self-signed; set ca_file to it, or to that of its authority",
+}
+
+
+@pytest.mark.parametrize("module", TRANSPORTS)
+@pytest.mark.parametrize("fault", HINTS)
+def test_false_certificate_is_told_with_what_to_do(serve, tmp_path, module, fault):
+    ours, other = Authority(tmp_path / "ours", "Ours"), Authority(tmp_path / "other", "Other")
+    certificate = {
+        "expired": lambda: ours.leaf("h", "127.0.0.1", expired=True),
+        "other name": lambda: ours.leaf("h", "other.example"),
+        "other authority": lambda: other.leaf("h", "127.0.0.1"),
+        "self-signed": lambda: ours.leaf("h", "127.0.0.1", signed=False),
+    }[fault]()
+    server = serve(sender(GOOD), certificate)
+    message = told(ConnectError, module, server, tls=Tls(str(ours.ca_file)))
+    assert message.endswith(HINTS[fault])
+    assert server.received == b""
+
+
+def test_another_name_is_told_with_what_to_do(serve, tmp_path):
+    ours = Authority(tmp_path / "ours")
+    server = serve(sender(GOOD), ours.leaf("h", "127.0.0.1"))
+    message = told(ConnectError, icinga2, server, tls=Tls(str(ours.ca_file), name="icinga-a"))
+    assert message.endswith("the certificate is for another name; set tls_name to the name in it")
+
+
+def test_handshake_that_stops_ends_at_the_deadline(serve, tmp_path):
+    ours = Authority(tmp_path / "ours")
+    server = serve(lambda sock: None)  # it waits for the end of a head that never comes
+    assert told(ConnectTimedOut, icinga2, server, tls=Tls(str(ours.ca_file))) == "connected, but no TLS in time"
+
+
+def test_server_without_tls_sees_nothing_in_clear(tmp_path):
+    ours = Authority(tmp_path / "ours")
+    seen = []
+
+    class InClear(HostileWeb):
+        def _talk(self, sock):
+            seen.append(sock.recv(65536))
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            sock.close()
+
+    server = InClear(sender())
+    try:
+        assert told(ConnectError, icinga2, server, tls=Tls(str(ours.ca_file))).startswith("no TLS: ")
+    finally:
+        server.close()
+    assert seen[0][:1] == b"\x16"  # a TLS record, of a handshake
+    assert b"Denied" not in seen[0]

@@ -1,0 +1,181 @@
+"""Icinga 2's API, against Debian's: state, text, performance data and time are read back; each answer is mapped."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import pytest
+from peers.icinga_api import PASSWORD, IcingaZone
+from support.missing import skip_or_fail
+from support.parcels import deliver, parcel
+
+from tcpwrap_alert.config.values import Endpoint, Tls
+from tcpwrap_alert.errors import ConnectError, RejectedError
+from tcpwrap_alert.transports.icinga2 import open_transport
+
+SECRET = PASSWORD.encode()
+
+
+def program():
+    path = shutil.which("icinga2", path="/usr/sbin:/usr/bin")
+    if path is None:
+        skip_or_fail("icinga2 is not installed")
+    return path
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory):
+    zone = IcingaZone(program(), tmp_path_factory.mktemp("icinga") / "zone", "icinga-a")
+    zone.start()
+    yield zone
+    zone.stop()
+
+
+@pytest.fixture
+def node(zone, isolated):
+    return zone.nodes["icinga-a"]
+
+
+def endpoint(zone, node, user="test", password=SECRET, tls=None, timeout_s=10.0):
+    tls = tls or Tls(zone.ca_file, name="icinga-a")
+    return Endpoint("127.0.0.1", node.port, timeout_s, user=user, password=password, tls=tls)
+
+
+def send(target, *parcels):
+    with open_transport(target, {}) as transport:
+        return deliver(transport, parcels)
+
+
+def test_state_text_performance_data_and_time_are_kept(zone, node):
+    at_s = time.time() - 3600
+    result = parcel("Denied sshd-203.0.113.7 | denied=57 clients=1\nand a second line; with \\n", at_s=at_s)
+    assert send(endpoint(zone, node), result) == [""]
+    service = node.service()
+    last = service["last_check_result"]
+    assert (service["state"], last["output"]) == (
+        2,
+        "Denied sshd-203.0.113.7\nand a second line; with \\n",
+    )
+    assert last["performance_data"] == ["denied=57 clients=1"]
+    assert abs(last["execution_end"] - at_s) < 0.01
+
+
+def test_result_older_than_the_last_one_is_not_dropped(zone, node):
+    now_s = time.time()
+    assert send(endpoint(zone, node), parcel("newer", at_s=now_s), parcel("older", at_s=now_s - 600)) == ["", ""]
+    assert node.service()["last_check_result"]["output"] == "older"
+
+
+def test_thousand_results_go_over_one_connection(zone, node):
+    parcels = [parcel(f"result {number}", at_s=time.time()) for number in range(1000)]
+    assert send(endpoint(zone, node), *parcels) == [""] * 1000
+    assert node.service()["last_check_result"]["output"] == "result 999"
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"host_name": "nobody"}, "no such host or service"),
+        ({"service_description": "Nothing"}, "no such host or service"),
+        ({"service_description": "Closed"}, "assive check"),
+    ],
+    ids=["host", "service", "passive checks disabled"],
+)
+def test_one_rejected_result_holds_up_no_other(zone, node, values, why):
+    outcomes = send(endpoint(zone, node), parcel("a"), parcel("b", **values), parcel("c"))
+    assert (outcomes[0], outcomes[2]) == ("", "")
+    assert why in outcomes[1]
+
+
+def test_result_names_its_service_and_sets_no_other(zone, node):
+    send(endpoint(zone, node), parcel("mine"))
+    assert (node.service("Closed").get("last_check_result") or {}).get("output") != "mine"
+
+
+def test_host_result_is_taken(zone, node):
+    assert send(endpoint(zone, node), parcel("gone", service_description="", return_code=1)) == [""]
+    answer = node.ask("GET", "/v1/objects/hosts/firestorm")
+    assert answer["results"][0]["attrs"]["last_check_result"]["output"] == "gone"
+
+
+def test_least_permission_is_enough(zone, node):
+    assert send(endpoint(zone, node, user="least"), parcel("by least")) == [""]
+    assert node.service()["last_check_result"]["output"] == "by least"
+
+
+def test_client_certificate_replaces_a_password(zone, node):
+    tls = Tls(zone.ca_file, *zone.client, name="icinga-a")
+    assert send(endpoint(zone, node, user="", password=b"", tls=tls), parcel("by certificate")) == [""]
+
+
+@pytest.mark.parametrize("values", [{"password": b"wrong"}, {"user": "nobody"}], ids=["password", "user"])
+def test_wrong_credentials_are_told_but_not_shown(zone, node, values):
+    with pytest.raises(RejectedError, match="user and password, or the certificate, are not accepted") as caught:
+        send(endpoint(zone, node, **values), parcel())
+    assert "wrong" not in str(caught.value)
+
+
+def test_name_in_the_certificate_must_fit(zone, node):
+    with pytest.raises(ConnectError, match="set tls_name to the name in it"):
+        send(endpoint(zone, node, tls=Tls(zone.ca_file)), parcel())
+
+
+def test_authority_that_is_not_ours_is_told(zone, node):
+    with pytest.raises(ConnectError, match="set ca_file to"):
+        send(endpoint(zone, node, tls=Tls(name="icinga-a")), parcel())
+
+
+def test_zone_gets_all_while_each_node_is_killed(isolated, tmp_path, spool_dir, write_config, run):
+    """Each denial is in the zone while one node is killed, comes back, and the other is killed.
+
+    Whether a node that was killed hears of the rest is Icinga's affair: with kill -9 it may lose its replay log.
+    """
+    zone = IcingaZone(program(), tmp_path / "zone", "icinga-a", "icinga-b")
+    zone.start()
+    first, second = zone.nodes.values()
+    write_config(
+        server=f"icinga2://test@127.0.0.1:{first.port};icinga2://test@127.0.0.1:{second.port}",
+        password=PASSWORD,
+        ca_file=zone.ca_file,
+        tls_name="icinga-a;icinga-b",
+        host_name="firestorm",
+        fold="no",
+    )
+    try:
+        for number, (act, running) in enumerate(
+            [
+                (None, (first, second)),
+                (first.stop, (second,)),
+                (first.start, (first, second)),
+                (second.stop, (first,)),
+                (second.start, (first, second)),
+            ]
+        ):
+            if act:
+                act()
+            for client in range(5):
+                assert run("tcpwrap-alert", "deny", "sshd", f"203.0.{number}.{client}").returncode == 0
+                assert f"Denied sshd-203.0.{number}.{client}" in [output_of(node) for node in running]
+    finally:
+        zone.stop()
+
+
+def output_of(node):
+    return (node.service()["last_check_result"] or {}).get("output")
+
+
+def test_configuration_delivers_through_the_spool(zone, node, spool_dir, write_config, run):
+    write_config(
+        server=f"icinga2://test@127.0.0.1:{node.port}",
+        password=PASSWORD,
+        ca_file=zone.ca_file,
+        tls_name="icinga-a",
+        host_name="firestorm",
+    )
+    assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.99").returncode == 0
+    assert node.service()["last_check_result"]["output"] == "Denied sshd-203.0.113.99"
+    done = run("tcpwrap-alert", "submit", "nobody", "Disk", "0", "fine")
+    assert done.returncode == 77
+    assert "no such host or service" in done.stderr
+    assert "nobody;Disk;0;fine" in run("tcpwrap-alert", "queue").stdout

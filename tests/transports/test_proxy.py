@@ -1,0 +1,163 @@
+"""Web proxies, against Debian's squid and tinyproxy, on the way to an NSCA-ng server and to Icinga 2."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from peers import icinga_api, web_proxies
+from peers.icinga_api import IcingaZone
+from peers.nsca_daemon import wait_for
+from peers.nsca_ng import NscaNg
+from peers.programs import free_port
+from support.missing import skip_or_fail
+from support.parcels import deliver, parcel
+
+from tcpwrap_alert.config.values import Endpoint, Proxy, Tls
+from tcpwrap_alert.errors import ConnectError
+from tcpwrap_alert.transports import icinga2, nsca_ng
+
+PASSWORD = web_proxies.PASSWORD.encode()
+
+
+class Way:
+    """A server, and how a result gets to it by which proxy."""
+
+    def __init__(self, module, values, received, start_proxy):
+        self.module = module
+        self.values = values
+        self.received = received
+        self._start_proxy = start_proxy
+
+    @property
+    def port(self):
+        return self.values["port"]
+
+    def start_proxy(self, allowed=0, wants_password=False):
+        return self._start_proxy(allowed or self.port, wants_password)
+
+    def send(self, proxy, text="Denied sshd-203.0.113.7", **changed):
+        target = Endpoint(**{**self.values, **changed}, proxy=proxy)
+        with self.module.open_transport(target, {}) as transport:
+            return deliver(transport, [parcel(text)])
+
+    def told(self, proxy, **changed):
+        with pytest.raises(ConnectError) as caught:
+            self.send(proxy, **changed)
+        place, _, reason = str(caught.value).rpartition(": ")
+        assert place == f"127.0.0.1:{changed.get('port', self.port)} through proxy 127.0.0.1:{proxy.port}"
+        assert "s3cret" not in str(caught.value)
+        return reason
+
+
+@pytest.fixture(scope="module")
+def zone(tmp_path_factory):
+    program = shutil.which("icinga2", path="/usr/sbin:/usr/bin")
+    if program is None:
+        skip_or_fail("icinga2 is not installed")
+    zone = IcingaZone(program, tmp_path_factory.mktemp("icinga") / "zone", "icinga-a")
+    zone.start()
+    yield zone
+    zone.stop()
+
+
+@pytest.fixture
+def nsca_ng_server(peer, tmp_path):
+    server = NscaNg(peer("nsca-ng"), tmp_path / "nsca-ng")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=web_proxies.MAKERS)
+def start_proxy(request, peer, tmp_path, isolated):
+    """Start a proxy that tunnels to one port, and stop it after the test."""
+    proxies = []
+
+    def start(allowed, wants_password):
+        make = web_proxies.MAKERS[request.param]
+        proxies.append(make(peer(request.param), tmp_path / f"proxy{len(proxies)}", allowed, wants_password))
+        proxies[-1].start()
+        return proxies[-1]
+
+    yield start
+    for proxy in proxies:
+        proxy.stop()
+
+
+@pytest.fixture(params=["nsca-ng", "icinga2"])
+def way(request, start_proxy):
+    values = {"host": "127.0.0.1", "timeout_s": 10.0}
+    if request.param == "nsca-ng":
+        server = request.getfixturevalue("nsca_ng_server")
+        values.update(port=server.port, user="sensor1", password=b"s3cret-psk")
+        return Way(nsca_ng, values, server.text, start_proxy)
+    zone = request.getfixturevalue("zone")
+    node = zone.nodes["icinga-a"]
+    tls = Tls(zone.ca_file, name="icinga-a")
+    values.update(port=node.port, user="test", password=icinga_api.PASSWORD.encode(), tls=tls)
+    return Way(icinga2, values, lambda: str(node.service()["last_check_result"]), start_proxy)
+
+
+def proxy_to(program, user="", password=b""):
+    return Proxy("127.0.0.1", program.port, user, password)
+
+
+def test_result_arrives_through_a_proxy(way):
+    assert way.send(proxy_to(way.start_proxy()), "one way") == [""]
+    wait_for(lambda: "one way" in way.received(), "nothing came")
+
+
+def test_result_arrives_by_user_and_password(way):
+    proxy = proxy_to(way.start_proxy(wants_password=True), web_proxies.USER, PASSWORD)
+    assert way.send(proxy, "with a password") == [""]
+    wait_for(lambda: "with a password" in way.received(), "nothing came")
+
+
+def test_missing_credentials_are_asked_for(way):
+    program = way.start_proxy(wants_password=True)
+    reason = "the proxy wants a user and a password, or others; see proxy and proxy_password_file"
+    assert way.told(proxy_to(program)) == reason
+
+
+@pytest.mark.parametrize(("user", "password"), [(web_proxies.USER, b"wrong"), ("nobody", PASSWORD)])
+def test_wrong_credentials_are_told(way, user, password):
+    program = way.start_proxy(wants_password=True)
+    assert way.told(proxy_to(program, user, password)) in (
+        "the proxy wants a user and a password, or others; see proxy and proxy_password_file",  # squid: 407
+        "the proxy does not accept user and password; see proxy and proxy_password_file",  # tinyproxy: 401
+    )
+
+
+def test_port_that_is_not_allowed_is_told(way):
+    program = way.start_proxy(allowed=free_port())
+    assert way.told(proxy_to(program)) == "the proxy does not allow this host or port"
+
+
+def test_server_that_is_down_is_told(way):
+    port = free_port()
+    program = way.start_proxy(allowed=port)
+    assert way.told(proxy_to(program), port=port).startswith("the proxy could not connect to the server (status 50")
+
+
+def test_proxy_that_is_down_is_told(way):
+    program = way.start_proxy()
+    program.stop()
+    assert way.told(proxy_to(program)) == "connection refused"
+
+
+@pytest.mark.parametrize("way", ["nsca-ng"], indirect=True)
+def test_configuration_goes_through_the_proxy(way, tmp_path, spool_dir, write_config, run):
+    program = way.start_proxy(wants_password=True)
+    for name, secret in (("password", "s3cret-psk"), ("proxy-password", web_proxies.PASSWORD)):
+        (tmp_path / name).write_text(f"{secret}\n")
+        (tmp_path / name).chmod(0o600)
+    write_config(
+        server=f"nsca-ng://sensor1@127.0.0.1:{way.port}",
+        password_file=tmp_path / "password",
+        proxy=f"http://{web_proxies.USER}@127.0.0.1:{program.port}",
+        proxy_password_file=tmp_path / "proxy-password",
+        host_name="firestorm",
+    )
+    assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.99").returncode == 0
+    wait_for(lambda: "Denied sshd-203.0.113.99" in way.received(), "nothing came")
