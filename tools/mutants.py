@@ -58,8 +58,10 @@ TESTS = {
     "nsca/mcrypt": "nsca/test_cipher.py",
     "nsca/openssl": "nsca/test_cipher.py",
     "nsca/outcome": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
-    "nsca/padding": "nsca/test_packet.py nsca/test_connection.py",
+    "nsca/padding": "nsca/test_padding.py nsca/test_packet.py",
     "nsca/rijndael": "nsca/test_cipher.py",
+    "transports/psk": "transports/test_nsca_ng.py",
+    "transports/tls": "transports/test_https.py transports/test_nsca_ng.py",
 }
 
 SWAPS = {

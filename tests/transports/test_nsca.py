@@ -9,8 +9,8 @@ import pytest
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import ConnectError, OutcomeUnknown
 from tcpwrap_alert.nsca.server import Server
-from tcpwrap_alert.transports import Parcel, nsca
-from tcpwrap_alert.transports.nsca import FIRST_BATCH, LATE_AFTER_S, MAX_BATCH, PAGE_BYTES, PIPE_PAGES
+from tcpwrap_alert.transports import LATE_AFTER_S, Parcel, nsca
+from tcpwrap_alert.transports.nsca import FIRST_BATCH, MAX_BATCH, PAGE_BYTES, PIPE_PAGES
 
 
 class Line:
