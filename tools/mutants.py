@@ -38,6 +38,7 @@ TESTS = {
     "spool/corrupt": "spool/test_corrupt.py spool/test_passes.py",
     "spool/files": "spool/test_files.py spool/test_spool.py spool/test_leader.py",
     "spool/passes": "spool/test_passes.py spool/test_corrupt.py forwarding/test_drain.py",
+    "spool/place": "spool/test_access.py spool/test_spool.py spool/test_leader.py",
     "spool/queue_file": "spool/test_queue_file.py spool/test_entry.py",
     "spool/spool": "spool/test_spool.py spool/test_submitted.py spool/test_access.py spool/test_bounds.py",
     "spool/state": "spool/test_state.py forwarding/test_drain.py",
@@ -56,7 +57,11 @@ TESTS = {
     "nsca/conversation": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
     "nsca/mcrypt": "nsca/test_cipher.py",
     "nsca/openssl": "nsca/test_cipher.py",
+    "nsca/outcome": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
+    "nsca/padding": "nsca/test_padding.py nsca/test_packet.py",
     "nsca/rijndael": "nsca/test_cipher.py",
+    "transports/psk": "transports/test_nsca_ng.py",
+    "transports/tls": "transports/test_https.py transports/test_nsca_ng.py",
 }
 
 SWAPS = {
