@@ -226,7 +226,7 @@ def test_time_since_the_last_packet_counts(start, monkeypatch):
     monkeypatch.setattr(conversation.Conversation, "silence_s", lambda self: 4.5)
     daemon = start()
     connection = Connection(server_of(daemon), ways=Ways())
-    connection.send(results_of(1))
+    connection.send(make_results(1))
     started = time.monotonic()
     assert connection.confirm() == ACCEPTED
     assert time.monotonic() - started < 2.0
