@@ -130,7 +130,7 @@ def test_configuration_of_an_old_server_is_heeded(write_config):
     with FakeDaemon(password=PASSWORD.encode(), packet_size=OLD_PACKET_SIZE) as daemon:
         sender = send_nsca.NscaSender(daemon.address, str(config), daemon.port)
         sender.send_service("h", "s", 0, "one\ntwo")
-        assert received(daemon) == [(0, "h", "s", "one\\ntwo")]
+        assert received(daemon) == [(0, "h", "s", "one\ntwo")]
 
 
 def test_name_with_several_addresses_gets_it_once(isolated, config):

@@ -87,7 +87,7 @@ def make_server(values: dict[str, Any], path: str, host: str = "") -> Server:
         if configured and configured.host != node.host:
             values = {**values, "port": PORTS[NSCA]}  # the configured port is another host's
         elif configured and not node.port:
-            node = Address(NSCA, node.host, configured.port)
+            node = Address(node.scheme, node.host, configured.port, node.path, node.user)
     elif configured:
         node = configured
     else:

@@ -334,7 +334,7 @@ def test_no_host_anywhere(send, write_config):
         (("-d", ";;", "-ds", ";"), "the delimiter between fields cannot be"),
         (("-d", ";", "-ds", ";;"), "the delimiter between fields cannot be"),
         (("-d", "0x0a"), "the delimiter between fields cannot be"),
-        (("icinga2://127.0.0.1",), "no transport for 'icinga2:'"),
+        (("icinga2://127.0.0.1",), "is no NSCA server (icinga2), and send speaks NSCA"),
         (("[::1",), "is not of the form [address]:port"),
         (("127.0.0.1:65536",), "port 65536 is not between 1 and 65535"),
         (("-H", "two words"), "is not a name"),

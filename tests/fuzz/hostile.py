@@ -177,7 +177,7 @@ class Place:
 
     def configure(self, server: str = NOBODY, **values: object) -> None:
         """Write the configuration: in clear, and no folding, if nothing else is said."""
-        lines = {"server": server, "encryption_method": 0, "timeout": 10, "fold": "no", **values}
+        lines = {"server": server, "encryption_method": 0, "timeout": 10, "fold": "no", "verdict": "direct", **values}
         self.write_config("".join(f"{key}={value}\n" for key, value in lines.items()).encode())
 
     def write_config(self, content: bytes) -> None:

@@ -58,7 +58,7 @@ def test_replay_delivers_denials_of_an_outage(daemon, run, waiting, spool_dir):
     daemon.stop()
     drop_all(CLIENTS)
     wait_for(lambda: reason_of(spool_dir), "no attempt was made")
-    rows = waiting(run)
+    rows = waiting()
     assert [row["plugin_output"] for row in rows] == [f"Denied sshd-{client}" for client in CLIENTS]
     assert {row["monitor"] for row in rows} == {f"127.0.0.1:{daemon.port}"}
     assert "connection refused" in rows[0]["why"]
@@ -290,7 +290,7 @@ def test_drop_waits_while_the_configuration_is_broken(daemon, run, waiting, writ
     write_config(server=f"127.0.0.1:{daemon.port}", pasword="typo")
     drop_all(CLIENTS[:2])
     wait_for(lambda: reason_of(spool_dir), "no attempt was made")
-    assert "send_nsca.cfg:2: unknown key 'pasword'; known keys: password, " in waiting(run)[0]["why"]
+    assert "send_nsca.cfg:2: unknown key 'pasword'; known keys: password, " in waiting()[0]["why"]
     write_config(server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, host_name="firestorm")
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert without_time(daemon.results()) == denied(CLIENTS[:2])

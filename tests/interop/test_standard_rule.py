@@ -78,4 +78,5 @@ def test_twist_ends_a_socat_that_serves_all(isolated, hosts_deny, peer, tmp_path
         assert process.wait(30) == 0
     (tmp_path / "hosts.deny").write_text(rules.replace("relay", "ALL"))
     found = check_rules(str(tmp_path / "hosts.allow"), str(tmp_path / "hosts.deny"))
-    assert any("may so end" in finding.text and "socat" in finding.text for finding in found)
+    said = [finding.text for finding in found if "may so end" in finding.text]
+    assert any("socat" in text or "others" in text for text in said)

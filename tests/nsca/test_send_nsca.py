@@ -86,7 +86,8 @@ def outcome(client, data, method, flags):
     """Return what a client says, and what its packets say: time, return code, host, service, output."""
     decrypt = libmcrypt.make_decryptor(method, PASSWORD.encode())
     with tempfile.NamedTemporaryFile("w") as config, FakeDaemon(takes_all, method=0) as daemon:
-        config.write(f"encryption_method={method}\npassword={PASSWORD}\n")
+        verdict = "verdict=direct\n" * (client is tcpwrap_alert_send)
+        config.write(f"encryption_method={method}\npassword={PASSWORD}\n{verdict}")
         config.flush()
         said = client(["-H", daemon.address, "-p", str(daemon.port), "-c", config.name, *flags], data)
         received = daemon.connection().received
