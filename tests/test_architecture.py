@@ -46,7 +46,7 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "nsca", "system_log", "transports"},
+    "socket": {"commands", "libwrap", "nsca", "system_log", "transports"},
     "subprocess": {"commands", "libwrap", "transports"},
 }
 
@@ -195,6 +195,17 @@ for monitor in read_config().monitors:
     with open_transport(monitor, {}):
         pass
 """
+TO_NOBODY = """
+from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.config.read import read_config
+from tcpwrap_alert.errors import ConnectError
+from tcpwrap_alert.transports import Parcel, open_transport
+with open_transport(read_config().monitors[0], {}) as transport:
+    try:
+        list(transport.deliver([Parcel(CheckResult("h", "s", 0, "o"), 0)]))
+    except ConnectError:
+        pass
+"""
 FURTHER = {"http", "ssl", "ctypes", "subprocess", "threading", "urllib", "base64"}
 
 
@@ -210,6 +221,13 @@ def test_nsca_loads_no_further_transport(tmp_path, write_config):
     ours, others = transports_loaded_by(NSCA, tmp_path)
     assert ours == {"nsca"}
     assert others <= {"threading"}
+
+
+def test_nsca_without_a_proxy_loads_none(tmp_path, write_config):
+    write_config(server="127.0.0.1:1", password="ham", encryption_method=1)
+    loaded = loaded_by(TO_NOBODY, tmp_path)
+    assert "tcpwrap_alert.nsca.connect" in loaded
+    assert loaded & {"tcpwrap_alert.nsca.proxy", "base64", "ssl"} == set()
 
 
 def test_command_file_loads_no_further_transport(tmp_path, write_config):

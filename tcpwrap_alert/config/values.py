@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 
+from ..nsca.server import place
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
-    from ..nsca.server import Server
+    from ..nsca.server import Proxy, Server
 
 DEFAULT_FOLD = 20
 DEFAULT_MAX_ENTRIES = 100_000
@@ -111,23 +113,6 @@ class Tls(Frozen):
         self._set(ca_file=ca_file, cert_file=cert_file, key_file=key_file, name=name)
 
 
-class Proxy(Frozen):
-    """A web proxy that connects us by the method CONNECT; with a user, it wants Basic authentication."""
-
-    __slots__ = ("host", "password", "port", "user")
-
-    host: str
-    port: int
-    user: str
-    password: bytes
-
-    def __init__(self, host: str, port: int, user: str = "", password: bytes = b"") -> None:
-        self._set(host=host, port=port, user=user, password=password)
-
-    def __str__(self) -> str:
-        return f"proxy {_place(self.host, self.port)}"
-
-
 class Endpoint(Frozen):
     """A server that is reached by TCP, mostly with TLS, perhaps through a proxy.
 
@@ -183,11 +168,7 @@ class Endpoint(Frozen):
         )
 
     def __str__(self) -> str:
-        return _place(self.host, self.port)
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return place(self.host, self.port)
 
 
 class Monitor(Frozen):

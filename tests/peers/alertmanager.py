@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import http.server
 import json
 import signal
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,10 @@ tls_server_config:
   cert_file: {crt}
   key_file: {key}
 basic_auth_users:
-  alerts: {password_hash}
+  {user}: {password_hash}
 """
+USER, PASSWORD = "alerts", "s3cret-alerts"
+PASSWORD_HASH = "$2b$04$issMg2O7z7fkBXq.mC6GnuXCvH7d7AKB/fFh8p.TR2ujDmQgLW5xa"  # bcrypt
 
 
 class Webhooks:
@@ -57,6 +61,14 @@ class Webhooks:
         """Receive no more."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def write_web_config(directory: Path, certificate: tuple[str, str]) -> Path:
+    """Write a web.config with TLS and a user with a password; return its path."""
+    crt, key = certificate
+    path = directory / "web.yml"
+    path.write_text(WEB.format(crt=crt, key=key, user=USER, password_hash=PASSWORD_HASH))
+    return path
 
 
 class Alertmanager:
@@ -97,10 +109,16 @@ class Alertmanager:
         """End it."""
         self._program.stop()
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """Return the alerts that are up."""
+    def alerts(self, ca_file: str = "") -> list[dict[str, Any]]:
+        """Return the alerts that are up; a node with `web` wants to be asked by TLS, with the password."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("GET", "/api/v2/alerts")
+        headers = {}
+        if ca_file:
+            context = ssl.create_default_context(cafile=ca_file)
+            context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+            headers["Authorization"] = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        connection.request("GET", "/api/v2/alerts", headers=headers)
         alerts: list[dict[str, Any]] = json.loads(connection.getresponse().read())
         connection.close()
         return alerts
