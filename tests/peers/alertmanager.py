@@ -14,18 +14,7 @@ from typing import Any
 
 from peers.programs import Program, free_port
 
-CONFIG = """\
-route:
-  receiver: test
-  group_by: [client]
-  group_wait: 10s
-  group_interval: 10s
-  repeat_interval: 1h
-receivers:
-  - name: test
-    webhook_configs:
-      - url: http://127.0.0.1:{webhook}/
-"""
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "alertmanager" / "alertmanager.yml"
 WEB = """\
 tls_server_config:
   cert_file: {crt}
@@ -35,6 +24,15 @@ basic_auth_users:
 """
 USER, PASSWORD = "alerts", "s3cret-alerts"
 PASSWORD_HASH = "$2b$04$issMg2O7z7fkBXq.mC6GnuXCvH7d7AKB/fFh8p.TR2ujDmQgLW5xa"  # bcrypt
+
+
+def configuration(webhook: int) -> str:
+    """Return the example, with a webhook in place of its mail, and a third of its patience."""
+    text, mail, _ = EXAMPLE.read_text().partition("    email_configs:\n")
+    assert mail
+    assert text.count("group_wait: 30s") == 1
+    webhooks = f"    webhook_configs:\n      - url: http://127.0.0.1:{webhook}/\n"
+    return text.replace("group_wait: 30s", "group_wait: 10s") + webhooks
 
 
 class Webhooks:
@@ -79,7 +77,7 @@ class Alertmanager:
     ) -> None:
         directory.mkdir()
         self.port, self.cluster_port = free_port(), free_port()
-        (directory / "config.yml").write_text(CONFIG.format(webhook=webhook))
+        (directory / "config.yml").write_text(configuration(webhook))
         argv = [
             program,
             f"--config.file={directory}/config.yml",
