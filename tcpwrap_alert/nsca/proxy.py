@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 MAX_ANSWER_BYTES = 16_384
+END_OF_HEAD = b"\r\n\r\n"
 REASONS = {
     401: "the proxy does not accept user and password; see proxy and proxy_password_file",
     403: "the proxy does not allow this host or port",
@@ -94,6 +95,8 @@ def _make_tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: fl
     status = int(rest[:3]) if rest[:3].isdigit() else 0
     if not version.startswith(b"HTTP/1.") or not status:
         raise ConnectError("what answers there is no web proxy", place)
+    if not answer.endswith(END_OF_HEAD):
+        raise ConnectError("its answer has no end; is this a web proxy?", place)
     if status != 200:
         reason = REASONS.get(status, f"the proxy could not connect to the server (status {status})")
         raise ConnectError(reason, place)
@@ -102,7 +105,7 @@ def _make_tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: fl
 def _read_head(sock: socket.socket, deadline: float) -> bytes:
     """Return the answer's head. It is read byte by byte: what follows belongs to the protocol within."""
     head = b""
-    while not head.endswith(b"\r\n\r\n") and len(head) < MAX_ANSWER_BYTES:
+    while not head.endswith(END_OF_HEAD) and len(head) < MAX_ANSWER_BYTES:
         sock.settimeout(remaining(deadline))
         byte = sock.recv(1)
         if not byte:

@@ -8,6 +8,7 @@ import time
 import pytest
 from peers import alertmanager as peer_alertmanager
 from peers import icinga_api, web_proxies
+from peers.hostile_web import HostileWeb
 from peers.icinga_api import IcingaZone
 from peers.nrdp import Nrdp
 from peers.nsca_daemon import wait_for
@@ -18,7 +19,7 @@ from support.missing import skip_or_fail
 from support.parcels import deliver, parcel
 
 from tcpwrap_alert.config.values import Endpoint, Tls
-from tcpwrap_alert.errors import ConnectError, RejectedError
+from tcpwrap_alert.errors import ConnectError, RejectedError, TimedOut
 from tcpwrap_alert.nsca.server import Proxy, Server
 from tcpwrap_alert.transports import alertmanager, icinga2, nrdp, nsca, nsca_ng
 
@@ -242,3 +243,46 @@ def test_alertmanager_goes_through_a_proxy(start_proxy, peer, tmp_path):
         assert len(node.alerts(tls.ca_file)) == 1
     finally:
         node.stop()
+
+
+def send_again_and_again(data):
+    def act(sock):
+        while True:
+            sock.sendall(data)
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (send_again_and_again(b"HTTP/1.1 200 OK\r\nX: y\r\n"), "its answer has no end; is this a web proxy?"),
+        (send_again_and_again(b"x" * 65536), "what answers there is no web proxy"),
+        (lambda sock: sock.sendall(b"220 mail.example ESMTP\r\n"), "what answers there is no web proxy"),
+        (lambda sock: sock.sendall(b"HTTP/1.1 200 OK\r\n"), "its answer has no end; is this a web proxy?"),
+        (lambda sock: None, "what answers there is no web proxy"),
+        (lambda sock: time.sleep(5), "no answer from the proxy in time"),
+    ],
+    ids=["endless head", "endless line", "another server", "half a head", "nothing", "silent"],
+)
+def test_proxy_that_means_harm_is_told(act, told):
+    web = HostileWeb(act)
+    server = Server("127.0.0.1", free_port(), b"s3cret", 1, timeout_s=1.0, proxy=Proxy("127.0.0.1", web.port))
+    way = Way(nsca, {"port": server.port}, None, None, lambda **_: server)
+    began_s = time.monotonic()
+    try:
+        assert way.told(server.proxy).startswith(told)
+    finally:
+        web.close()
+    assert time.monotonic() - began_s < 4
+
+
+def test_proxy_that_stalls_after_its_answer_is_told():
+    web = HostileWeb(lambda sock: (sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n"), time.sleep(5)))
+    proxy = Proxy("127.0.0.1", web.port)
+    server = Server("127.0.0.1", free_port(), b"s3cret", 1, timeout_s=1.0, proxy=proxy)
+    try:
+        with pytest.raises(TimedOut, match=rf"{server} through {proxy}: connected, but no init packet within 1 s"):
+            Way(nsca, {}, None, None, lambda **_: server).send(proxy, "one")
+    finally:
+        web.close()
