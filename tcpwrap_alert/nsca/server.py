@@ -28,7 +28,7 @@ RECEIVERS = (STOCK, SINGLE)
 class _Frozen:
     """A value: its attributes are set once, by `_set`."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _set(self, **attributes: object) -> None:
         for name, value in attributes.items():
@@ -36,6 +36,15 @@ class _Frozen:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__}.{name} cannot be changed; use replace()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values().values()))
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Layout(_Frozen):
@@ -164,12 +173,6 @@ class Server(_Frozen):
     def replace(self, **changes: Any) -> Server:
         """Return a server with some other values."""
         return Server(**{**self._values(), **changes})
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Server) and self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._values().values()))
 
     def __str__(self) -> str:
         return place(self.host, self.port)
