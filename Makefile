@@ -2,6 +2,9 @@
 # make test          everything that a change must pass
 # make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends     the ends of that range, without the tests that take long
+# make dist          wheel and sdist, into dist/: the same bytes each time
+# make deb           the Debian package, into dist/
+# make test-deb      that package on Debian 12 and 13, which it makes first: each boots below .venv/roots
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
 # make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
@@ -33,7 +36,12 @@ unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev
     apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
     apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
 
-.PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
+# What the package is built with, and what its tests install on a Debian without a network.
+DEB_BUILD = dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-setuptools
+DEB_KEPT = make openssh-server nagios4-core nsca,$(DEB_BUILD),python3-click python3-cryptography,acl
+ROOTS = $(VENV)/roots
+
+.PHONY: demo test test-all test-ends test-deb fuzz docs volume crash mutants bench bench-methods dist deb peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -42,8 +50,8 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m alone
-	$(BIN)/pytest -m 'not alone' -n 6 --dist worksteal
+	$(BIN)/pytest -m 'alone and not debian'
+	$(BIN)/pytest -m 'not alone and not debian' -n 6 --dist worksteal
 
 # pyenv runs those Pythons only that its variable names.
 test-all test-ends: $(BIN)/python peers
@@ -53,6 +61,21 @@ test-all test-ends: $(BIN)/python peers
 	@rm -rf build *.egg-info
 
 test-ends: SESSIONS = --tags ends -- $(ENDS)
+
+dist: $(VENV)/installed-for-test
+	@tools/build-dist $(BIN)/python dist
+	@$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+
+deb:
+	@tools/apt-install 'what builds a Debian package' $(DEB_BUILD)
+	@tools/build-deb
+
+test-deb: $(VENV)/installed-for-test deb
+	@tools/apt-install 'what the tests of the package need' debootstrap lintian
+	@tools/debian-root bookworm $(ROOTS)/bookworm '$(DEB_KEPT)' & \
+	    tools/debian-root trixie $(ROOTS)/trixie '$(DEB_KEPT)' && wait $$!
+	@lintian --allow-root --fail-on error,warning $(if $(wildcard man/*),,--suppress-tags no-manual-page) dist/tcpwrap-alert_*.changes
+	$(BIN)/pytest -n 2 --dist loadscope tests/debian
 
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
