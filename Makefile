@@ -5,8 +5,9 @@
 # make dist          wheel and sdist, into dist/: the same bytes each time
 # make deb           the Debian package, into dist/
 # make test-deb      that package on Debian 12 and 13, which it makes first: each boots below .venv/roots
+# make test-debian13 what depends on the system, with the daemons and the Python of Debian 13
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
-# make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
+# make docs          the tables of docs/daemons.md, from a run of each daemon with each rule; some minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
 # make crash         every fault at every system call of the scripts; half an hour
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
@@ -40,8 +41,13 @@ unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev
 DEB_BUILD = dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-setuptools
 DEB_KEPT = make openssh-server nagios4-core nsca,$(DEB_BUILD),python3-click python3-cryptography,acl
 ROOTS = $(VENV)/roots
+# What depends on the system: the daemons of Debian 13, its libwrap, its Python and what that has of our dependencies.
+PEERS_13 = nsca nsca-client nagios4-core tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
+    vsftpd stunnel4 socat rpcbind acl sudo openssl iproute2 strace dma icinga2 python3-click python3-cryptography \
+    python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
+TESTS_13 = $(addprefix tests/interop/test_,daemons.py)
 
-.PHONY: demo test test-all test-ends test-deb fuzz docs volume crash mutants bench bench-methods dist deb peers clean
+.PHONY: demo test test-all test-ends test-deb test-debian13 fuzz docs volume crash mutants bench bench-methods dist deb peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -77,12 +83,19 @@ test-deb: $(VENV)/installed-for-test deb
 	@lintian --allow-root --fail-on error,warning $(if $(wildcard man/*),,--suppress-tags no-manual-page) dist/tcpwrap-alert_*.changes
 	$(BIN)/pytest -n 2 --dist loadscope tests/debian
 
+test-debian13: deb
+	@tools/apt-install 'what makes a Debian 13' debootstrap
+	@tools/debian-root trixie $(ROOTS)/trixie-peers xinetd $(PEERS_13)
+	tools/in-debian $(ROOTS)/trixie-peers python3 -m pytest -p no:cacheprovider -n 3 --dist worksteal \
+	    -o junit_family=xunit1 --junitxml=$(VENV)/daemons-13.xml $(TESTS_13)
+
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
 
-docs: $(VENV)/installed-for-test peers
+docs: $(VENV)/installed-for-test peers test-debian13
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
-	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
+	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md 'Debian 12'
+	$(BIN)/python tools/daemon_table.py $(VENV)/daemons-13.xml docs/daemons.md 'Debian 13'
 
 volume: $(VENV)/installed-for-test peers
 	VERDICTS=full $(BIN)/pytest tests/interop/test_verdicts.py
