@@ -88,6 +88,7 @@ def stat(debian, *paths):
     return debian.run("stat", "-c", "%a %U:%G %n", *paths).stdout.splitlines()
 
 
+@pytest.mark.timeout(300)
 def test_guide_leads_to_critical_in_nagios(debian, record_property):
     """At most eight commands, from a machine with nothing of it to the alert."""
     commands = re.sub(r"<<'EOF'\n.*?\nEOF", "<<", COMMANDS.text, flags=re.DOTALL).splitlines()
