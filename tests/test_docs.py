@@ -182,9 +182,11 @@ def test_shell_script_parses(script):
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
 
 
-def test_table_of_daemons_has_every_case():
+@pytest.mark.parametrize("system", daemon_table.SYSTEMS)
+def test_table_of_daemons_has_every_case(system):
     """And nothing was lost, leaked or left in any."""
-    lines = TEXTS["daemons"].partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
+    begin, end = daemon_table.BEGIN.format(system), daemon_table.END.format(system)
+    lines = TEXTS["daemons"].partition(begin)[2].partition(end)[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
     shown = [(row[0].partition(" (")[0], *row[1:6], row[7].partition(" ")[0], row[9]) for row in rows]
     assert shown == [

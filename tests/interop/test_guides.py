@@ -26,7 +26,9 @@ TCPWRAP_ALERT = "/opt/tcpwrap-alert/bin/tcpwrap-alert"
 SPOOL = Path("/var/spool/tcpwrap-alert")
 CONFIG = Path("/etc/tcpwrap-alert/send_nsca.cfg")
 RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny\n"
-CASES = [(page.stem, block.section) for page in PAGES[1:] for block in read_blocks(page, *COMMANDS)]
+# tests/debian types docs/install.md, on machines of its own.
+GUIDES = [page for page in PAGES[1:] if page.stem != "install"]
+CASES = [(page.stem, block.section) for page in GUIDES for block in read_blocks(page, *COMMANDS)]
 STAGES = {}
 
 
