@@ -19,6 +19,7 @@ from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, Tcpwrap
 from ..spool.passes import Pass
 from ..system_log import tell
 from ..transports import open_transport
+from .counting import count_outcomes
 from .fold import make_parcels
 
 TYPE_CHECKING = False
@@ -77,7 +78,7 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
             state = spool.read_state()
             before = state.encode()
             try:
-                return _Run(spool, monitor, state, on_accepted, tries_rested).drain()
+                return _Run(box, state, on_accepted, tries_rested).drain()
             except TcpwrapAlertError as error:
                 raise _leave_waiting(spool, monitor, state, error) from error
             finally:
@@ -145,17 +146,17 @@ class _Run:
 
     def __init__(
         self,
-        spool: Spool,
-        monitor: Monitor,
+        box: Box,
         state: State,
         on_accepted: Callable[[int], None] | None,
         tries_rested: bool,
     ) -> None:
-        self._spool = spool
-        self._monitor = monitor
+        self._spool = box.spool
+        self._monitor = box.monitor
+        self._counts_denials = box.is_inbox
         self._state = state
         self._on_accepted = on_accepted
-        self._pass = Pass(spool, state, passes_rested=not tries_rested)
+        self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
         self._drained = Drained()
 
     def drain(self) -> Drained:
@@ -202,6 +203,7 @@ class _Run:
     def _take(self, outcomes: Sequence[Outcome]) -> None:
         accepted = [entry for outcome in outcomes if outcome.is_accepted for entry in outcome.parcel.entries]
         # The monitor has these. A failure from here on can only deliver twice, never lose.
+        count_outcomes(self._spool, outcomes, self._counts_denials)
         self._pass.accept(accepted)
         for outcome in outcomes:
             if not outcome.is_accepted:
