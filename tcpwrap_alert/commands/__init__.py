@@ -31,6 +31,7 @@ COMMANDS = {
     "send": "send",
     "replay": "replay",
     "queue": "queue",
+    "top": "top",
     "check": "check",
     "check-spool": "check_spool",
     "listen": "listen",

@@ -107,10 +107,13 @@ def _max_age(value: str) -> int:
         raise ValueError(f"max_age {error}") from None
 
 
-def _spool_dir(value: str) -> str:
-    if not value.startswith("/") or "\0" in value:
-        raise ValueError(f"spool_dir '{value}' is not an absolute path")
-    return value
+def _absolute_path(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value.startswith("/") or "\0" in value:
+            raise ValueError(f"{key} '{value}' is not an absolute path")
+        return value
+
+    return read
 
 
 def _switch(key: str) -> Callable[[str], bool]:
@@ -218,7 +221,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "fold": _fold,
     "max_entries": _max_entries,
     "max_age": _max_age,
-    "spool_dir": _spool_dir,
+    "spool_dir": _absolute_path("spool_dir"),
+    "metrics_file": _absolute_path("metrics_file"),
     "password_file": read_secret("password_file"),
     "token": _token,
     "token_file": read_secret("token_file"),

@@ -24,6 +24,7 @@ from ..spool.spool import Spool
 from ..system_log import tell
 from .attempt import PAUSES_S, attempt
 from .drain import GATHER_S, Drained, raise_faults
+from .metrics import write_metrics
 from .submit import describe, submit_or_send
 
 TYPE_CHECKING = False
@@ -73,6 +74,16 @@ def lead(spool: Spool, config: Config) -> None:
         TcpwrapAlertError: why something still waits after five minutes of trying.
     """
     spool.drop_root()
+    try:
+        _lead(spool, config)
+    finally:
+        try:
+            write_metrics(config)
+        except TcpwrapAlertError as error:
+            tell(str(error))
+
+
+def _lead(spool: Spool, config: Config) -> None:
     idle_since_s = time.monotonic()
     faults: dict[str, TcpwrapAlertError] = {}
     while spool.leader.take(RESIGNING_S):
