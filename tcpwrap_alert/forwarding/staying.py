@@ -2,7 +2,8 @@
 
 Once a second it looks whether something has been dropped, or a window has ended. It leaves five minutes after the last
 denial; what is due later is for cron's replay. And it leaves after nine minutes in any case, for the next drop starts
-another one: ten minutes after an upgrade nothing of the old version runs any more.
+another one: ten minutes after an upgrade nothing of the old version runs any more. It leaves at once when the files of
+its own version are gone.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Stay:
         return False
 
     def _is_on(self) -> bool:
-        return any(one.until_s() is not None for one in (self._spool, *self._spool.boxes()))
+        is_on = any(one.until_s() is not None for one in (self._spool, *self._spool.boxes()))
+        return is_on and os.path.exists(__file__)
 
     def _is_due(self) -> bool:
         return any(one.is_due() for one in (self._spool, *self._spool.boxes()))
