@@ -111,6 +111,13 @@ class SpoolBusy(TcpwrapAlertError):
     exit_status = EXIT_KEPT
 
 
+class WindowOpen(TcpwrapAlertError):
+    """An episode is on: the denial is counted, and told at the end of a window."""
+
+    handling = "kept in the spool, counted with others of its kind; the monitor is told at the end of the window"
+    exit_status = EXIT_KEPT
+
+
 class DeliveryError(TcpwrapAlertError, OSError):
     """The monitor did not take it. An OSError, as socket errors are: `errno` and `strerror` are set.
 

@@ -13,6 +13,7 @@ P3  An entry leaves the inbox only after every copy is on disk. A crash in betwe
 from __future__ import annotations
 
 from ..errors import SpoolBusy
+from ..spool.episodes import release
 from ..spool.passes import Pass
 from .counting import count_denials
 
@@ -84,6 +85,7 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
     state = spool.read_state()
     one_pass = Pass(spool, state)
     one_pass.take_back()
+    release(spool)
     names = one_pass.scan()
     if names:
         spool.make_boxes()

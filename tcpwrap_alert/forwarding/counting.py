@@ -1,7 +1,8 @@
 """Counting what becomes of the denials, in the spool's history: a few bytes for each delivery, none for a denial.
 
-A denial is counted once, when it leaves the spool that it was dropped into: because the only monitor accepted it, or
-because each of several has its copy. What the monitors accepted and rejected is counted where it waited for them.
+A denial is counted once, when its file leaves the spool that it was dropped into: because the only monitor accepted it,
+because it waits for the end of a window in a tally, or because each of several monitors has its copy. What the monitors accepted
+and rejected is counted where it waited for them.
 """
 
 from __future__ import annotations
@@ -25,17 +26,11 @@ def count_denials(spool: Spool, entries: Iterable[Entry]) -> None:
     record_all(spool.path, _denials(entries))
 
 
-def count_outcomes(spool: Spool, outcomes: Sequence[Outcome], counts_denials: bool) -> None:
-    """Count what a monitor accepted and rejected; with `counts_denials` also the denials that it accepted."""
-    accepted = [outcome for outcome in outcomes if outcome.is_accepted]
+def count_outcomes(spool: Spool, outcomes: Sequence[Outcome]) -> None:
+    """Count the check results that a monitor accepted and rejected."""
     now_s = int(time.time())
-    entries = [entry for outcome in accepted for entry in outcome.parcel.entries] if counts_denials else []
-    lines = [
-        *_denials(entries),
-        Line(DELIVERED, now_s, len(accepted)),
-        Line(REJECTED, now_s, len(outcomes) - len(accepted)),
-    ]
-    record_all(spool.path, lines)
+    accepted = sum(outcome.is_accepted for outcome in outcomes)
+    record_all(spool.path, [Line(DELIVERED, now_s, accepted), Line(REJECTED, now_s, len(outcomes) - accepted)])
 
 
 def _denials(entries: Iterable[Entry]) -> list[Line]:

@@ -14,8 +14,8 @@ import itertools
 import os
 import time
 
-from ..check_result import shown
-from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..check_result import format_time, shown
+from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError, WindowOpen
 from ..spool.entry import Entry
 from ..spool.spool import Spool
 from ..system_log import tell
@@ -138,6 +138,10 @@ def _why_missing(missing: list[Submitted], faults: dict[str, TcpwrapAlertError])
         why = faults[path]
     elif rejection := box.read_state().rejected.get(name):
         why = RejectedError(rejection.reason)
+    elif missing[0].is_counted() and (until_s := box.until_s()) is not None:
+        why = WindowOpen(
+            f"{box.episodes}: an episode of such denials is on, the next window ends {format_time(until_s)}"
+        )
     elif missing[0].is_counted():
         why = SpoolBusy(f"{path}: counted together with others, as too many waited")
     else:
