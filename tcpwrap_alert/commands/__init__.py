@@ -32,6 +32,7 @@ COMMANDS = {
     "replay": "replay",
     "queue": "queue",
     "top": "top",
+    "sweeps": "sweeps",
     "check": "check",
     "check-spool": "check_spool",
     "listen": "listen",

@@ -1,7 +1,7 @@
 """Counting what becomes of the denials, in the spool's history: a few bytes for each delivery, none for a denial.
 
 A denial is counted once, when its file leaves the spool that it was dropped into: because the only monitor accepted it,
-because it waits for the end of a window in a tally, or because each of several monitors has its copy. What the monitors accepted
+because a tally has it until the end of a window, or because each of several monitors has its copy. What they accepted
 and rejected is counted where it waited for them.
 """
 
