@@ -42,6 +42,7 @@ object Host "{name}" {{
   vars.tcp_wrappers = true
 }}
 """
+SWEEPS = nagios.EXAMPLE.with_name("tcp-wrapper-sweeps.cfg")
 NAMES = [f"host{number:02}" for number in range(HOSTS)]
 
 
@@ -79,12 +80,7 @@ def nagios_of_many(peer, isolated):
     one = nagios.Nagios(peer("nagios4"))
     objects = nagios.ROOT / "objects" / "tcp-wrappers.cfg"
     hosts = [NAGIOS_HOST.format(name=name, service="TCP Wrappers") for name in NAMES]
-    sweeps = re.sub(
-        r"define host \{.*?\}\n",
-        "",
-        NAGIOS_HOST.format(name="firestorm", service="TCP Wrapper Sweeps"),
-        flags=re.DOTALL,
-    )
+    sweeps = SWEEPS.read_text()
     objects.write_text("\n".join([objects.read_text(), *hosts, sweeps]))
     one.verify()
     one.start()
