@@ -111,6 +111,12 @@ def page(denied, run, tmp_path):
     return path
 
 
+def test_root_writes_the_page_where_root_wants(denied, run, spool_dir, tmp_path, isolated):
+    subprocess.run(["chown", "-R", "nobody", spool_dir], check=True)
+    assert run("tcpwrap-alert", "top", "--html", str(tmp_path / "top.html")).returncode == 0
+    assert "203.0.113.7" in (tmp_path / "top.html").read_text()
+
+
 def test_page_needs_nothing_from_elsewhere(page):
     text = page.read_text()
     assert re.findall(r"<script|<link|<img|@import|url\(|https?:", text) == []
