@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-WORDING = ("host_name", "service_description", "return_code", "output", "fold")
+WORDING = (
+    *("host_name", "service_description", "return_code", "output", "fold"),
+    *("end_return_code", "fold_prefix", "quiet"),
+)
 SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict", "receiver")
 
 
@@ -55,7 +58,8 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
 
 def make_wording(values: dict[str, Any], path: str) -> Wording:
     """Return how this host words a denial. Raises ConfigError if that cannot be a check result."""
-    wording = Wording(**_chosen(values, WORDING))
+    windows = {"window_s": values["window"]} if "window" in values else {}
+    wording = Wording(**_chosen(values, WORDING), **windows)
     try:
         CheckResult(wording.host_name, wording.service_description, wording.return_code, "")
     except CheckResultError as error:

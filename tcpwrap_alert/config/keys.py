@@ -12,6 +12,7 @@ from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
+from .networks import parse_fold_prefix, parse_quiet
 from .proxies import parse_no_proxy, parse_proxy
 from .secrets import read_secret
 
@@ -100,17 +101,32 @@ def _max_entries(value: str) -> int:
     return max_entries
 
 
-def _max_age(value: str) -> int:
+def _age(key: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        try:
+            return parse_age(value)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}") from None
+
+    return read
+
+
+def _window(value: str) -> int:
+    if value == "no":
+        return 0
     try:
         return parse_age(value)
     except ValueError as error:
-        raise ValueError(f"max_age {error}") from None
+        raise ValueError(f"window {error}; write no to send each denial at once") from None
 
 
-def _spool_dir(value: str) -> str:
-    if not value.startswith("/") or "\0" in value:
-        raise ValueError(f"spool_dir '{value}' is not an absolute path")
-    return value
+def _absolute_path(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value.startswith("/") or "\0" in value:
+            raise ValueError(f"{key} '{value}' is not an absolute path")
+        return value
+
+    return read
 
 
 def _switch(key: str) -> Callable[[str], bool]:
@@ -195,13 +211,6 @@ def _token(value: str) -> str:
     return value
 
 
-def _hold(value: str) -> int:
-    try:
-        return parse_age(value)
-    except ValueError as error:
-        raise ValueError(f"hold {error}") from None
-
-
 KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
@@ -216,9 +225,14 @@ KEYS: dict[str, Callable[[str], object]] = {
     "return_code": _return_code,
     "output": _output,
     "fold": _fold,
+    "window": _window,
+    "end_return_code": _return_code,
+    "fold_prefix": parse_fold_prefix,
+    "quiet": parse_quiet,
     "max_entries": _max_entries,
-    "max_age": _max_age,
-    "spool_dir": _spool_dir,
+    "max_age": _age("max_age"),
+    "spool_dir": _absolute_path("spool_dir"),
+    "metrics_file": _absolute_path("metrics_file"),
     "password_file": read_secret("password_file"),
     "token": _token,
     "token_file": read_secret("token_file"),
@@ -230,5 +244,5 @@ KEYS: dict[str, Callable[[str], object]] = {
     "proxy": parse_proxy,
     "proxy_password_file": read_secret("proxy_password_file"),
     "no_proxy": parse_no_proxy,
-    "hold": _hold,
+    "hold": _age("hold"),
 }

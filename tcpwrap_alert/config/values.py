@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from ..nsca.server import Proxy, Server
+    from .networks import Quiet
 
 DEFAULT_FOLD = 20
+DEFAULT_WINDOW_S = 300
 DEFAULT_MAX_ENTRIES = 100_000
 DEFAULT_MAX_AGE_S = 7 * 86400
 DEFAULT_HOLD_S = 3600
@@ -38,16 +40,28 @@ class Frozen:
 class Wording(Frozen):
     """How this host words a denial: as which service of which host, in which state, with which text.
 
-    `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too.
+    Attributes:
+        fold: how many different denials are sent one by one; 0: all, and repeats, too.
+        window_s: for how long equal denials wait after the first one, in seconds; 0: not at all.
+        end_return_code: of the result that tells the end of an episode; None: there is no such result.
+        fold_prefix: of the networks whose clients count as one, for IPv4 and for IPv6; None: each client by itself.
+        quiet: whose denials are told once a day only.
     """
 
-    __slots__ = ("fold", "host_name", "output", "return_code", "service_description")
+    __slots__ = (
+        "end_return_code", "fold", "fold_prefix", "host_name", "output", "quiet", "return_code", "service_description",
+        "window_s",
+    )  # fmt: skip
 
     host_name: str
     service_description: str
     return_code: int
     output: str
     fold: int
+    window_s: int
+    end_return_code: int | None
+    fold_prefix: tuple[int, int] | None
+    quiet: Quiet | None
 
     def __init__(
         self,
@@ -56,6 +70,10 @@ class Wording(Frozen):
         return_code: int = 2,
         output: str = "Denied {daemon}-{client}",
         fold: int = DEFAULT_FOLD,
+        window_s: int = DEFAULT_WINDOW_S,
+        end_return_code: int | None = None,
+        fold_prefix: tuple[int, int] | None = None,
+        quiet: Quiet | None = None,
     ) -> None:
         self._set(
             host_name=host_name or os.uname().nodename,
@@ -63,6 +81,10 @@ class Wording(Frozen):
             return_code=return_code,
             output=output,
             fold=fold,
+            window_s=window_s,
+            end_return_code=end_return_code,
+            fold_prefix=fold_prefix,
+            quiet=quiet,
         )
 
 

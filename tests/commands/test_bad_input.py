@@ -179,7 +179,7 @@ def test_wrong_configuration_line_keeps_the_result(run, command, write_config, w
     path.write_text(path.read_text() + f"# a comment\n{line}\n")
     done = run(*command, *DENIAL)
     assert done.returncode == 78
-    assert f"send_nsca.cfg:4: {message}" in one_line(done.stderr)
+    assert f"send_nsca.cfg:5: {message}" in one_line(done.stderr)
     assert "xxxx" not in done.stderr
     assert len(waiting()) == 1
 

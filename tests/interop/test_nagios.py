@@ -121,7 +121,7 @@ def owned_by_nagios(start_nagios, monkeypatch):
     namespaces.mount_tmpfs("/var/spool")
     for words in ("-d -m 710 /var/spool/tcpwrap-alert", "-d -m 1730 /var/spool/tcpwrap-alert/new"):
         namespaces.run("install", "-o", "nagios", "-g", "nagios", *words.split())
-    namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\n")
+    namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\nwindow=no\n")
     namespaces.run("chgrp", "nagios", "/etc/send_nsca.cfg")
     namespaces.run("chmod", "640", "/etc/send_nsca.cfg")
     yield start_nagios()
