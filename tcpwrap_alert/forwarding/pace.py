@@ -24,6 +24,7 @@ from ..check_result import CheckResult
 from ..denial import Denial
 from ..errors import SpoolError
 from ..spool.episodes import COUNTED_AT_ONCE, Episode, EpisodesFile, without
+from ..spool.state import PAUSE_S
 from .fold import make_parcels
 from .window import OTHERS, QUIET, TEXT, S, Told, key_of, tell_end, tell_window, waiting_by_key
 
@@ -58,6 +59,7 @@ class Pace:
         self.has_windows = bool(wording.window_s and wording.fold)
         self._told: dict[str, Told] = {}
         self._over: set[str] = set()  # what has ended when a pass begins
+        self._rejected: set[str] = set()  # what is not offered again in this run
         self._is_ended = False  # by somebody's OK that is to be delivered
         self._has_changed = False
 
@@ -99,12 +101,19 @@ class Pace:
     def reject(self, parcel: Parcel) -> bool:
         """Note that the monitor rejected a parcel. Return whether it was of the tally, and not of queue files."""
         told = self._told.pop(parcel.name, None)
-        for key in told.keys if told else ():
-            if told and told.count and key in self._on:
-                self._go_on(self._on[key])
-            else:
+        if told is None:
+            return False
+        if not told.count:
+            for key in told.keys:
                 self._drop(key)  # that the end is not told costs no denial
-        return told is not None
+            return True
+        for key in told.keys or [OTHERS]:
+            if key not in self._on:
+                now_ns = time.time_ns()
+                self._on[key] = Episode(now_ns, now_ns, self._wording.window_s or int(PAUSE_S), 0, told.last_ns)
+            self._go_on(self._on[key])
+            self._rejected.add(key)
+        return True
 
     def save(self) -> None:
         """Write what has changed. If that cannot be done, it is a fault, and what was told is told again later."""
@@ -166,7 +175,7 @@ class Pace:
             return
         lines = waiting_by_key(self._episodes, self._wording)
         for key in [*due, ""]:
-            if key in lines:
+            if key in lines and key not in self._rejected:
                 yield self._tell(*tell_window(key, lines[key], self._on.get(key), self._wording))
         ended = [key for key in due if key not in lines]
         goes_on = begins | (self._on.keys() - ended - {QUIET})
