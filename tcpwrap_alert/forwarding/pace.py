@@ -112,7 +112,7 @@ class Pace:
                 now_ns = time.time_ns()
                 self._on[key] = Episode(now_ns, now_ns, self._wording.window_s or int(PAUSE_S), 0, told.last_ns)
             self._go_on(self._on[key])
-            self._rejected.add(key)
+            self._rejected |= {key, ""}
         return True
 
     def save(self) -> None:
