@@ -19,7 +19,7 @@ TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
     vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
-    nsca-ng-server prometheus-alertmanager squid tinyproxy
+    nsca-ng-server prometheus-alertmanager squid tinyproxy chromium
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
 ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
@@ -27,8 +27,9 @@ ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.p
 SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# These packages cannot be installed beside openbsd-inetd and nsca-client; their programs will do.
-export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin:$(CURDIR)/$(VENV)/nsca-ng-client/usr/sbin
+# These packages cannot be installed beside openbsd-inetd and nsca-client, or are far more than we need; their programs
+# will do.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin:$(CURDIR)/$(VENV)/nsca-ng-client/usr/sbin:$(CURDIR)/$(VENV)/prometheus/usr/bin:$(CURDIR)/$(VENV)/prometheus-node-exporter/usr/bin
 unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/$(1) ] || { \
     apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
     apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
@@ -91,6 +92,8 @@ peers:
 	@tools/apt-install 'what the tests run against (make PEERS= does without)' $(PEERS)
 	@$(call unpack,xinetd,:)
 	@$(call unpack,nsca-ng-client,mv usr/sbin/send_nsca usr/sbin/send_nsca-ng)
+	@$(call unpack,prometheus,:)
+	@$(call unpack,prometheus-node-exporter,:)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

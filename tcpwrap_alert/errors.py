@@ -118,6 +118,12 @@ class WindowOpen(TcpwrapAlertError):
     exit_status = EXIT_KEPT
 
 
+class LogError(TcpwrapAlertError):
+    """A log of the monitor, or what was remembered of it, cannot be read: path and reason."""
+
+    exit_status = EXIT_SPOOL
+
+
 class DeliveryError(TcpwrapAlertError, OSError):
     """The monitor did not take it. An OSError, as socket errors are: `errno` and `strerror` are set.
 

@@ -24,9 +24,10 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
+    "sweeps": f"config {VALUES}",
     "forwarding": f"transports spool config nsca system_log {VALUES}",
     "transports": f"config nsca system_log {VALUES}",
     "spool": f"config system_log {VALUES}",

@@ -28,7 +28,7 @@ HOSTS_DENY = (ROOT / "examples" / "hosts.deny").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
 WITHOUT_DEFAULT = (
     "password_file", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_name", "proxy_password_file",
-    "no_proxy", "quiet", "end_return_code",
+    "no_proxy", "metrics_file", "quiet", "end_return_code",
 )  # fmt: skip
 PATHS = {page.stem: page for page in PAGES}
 TEXTS = {name: page.read_text() for name, page in PATHS.items()}

@@ -31,6 +31,8 @@ COMMANDS = {
     "send": "send",
     "replay": "replay",
     "queue": "queue",
+    "top": "top",
+    "sweeps": "sweeps",
     "check": "check",
     "check-spool": "check_spool",
     "listen": "listen",

@@ -120,10 +120,13 @@ def _window(value: str) -> int:
         raise ValueError(f"window {error}; write no to send each denial at once") from None
 
 
-def _spool_dir(value: str) -> str:
-    if not value.startswith("/") or "\0" in value:
-        raise ValueError(f"spool_dir '{value}' is not an absolute path")
-    return value
+def _absolute_path(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value.startswith("/") or "\0" in value:
+            raise ValueError(f"{key} '{value}' is not an absolute path")
+        return value
+
+    return read
 
 
 def _switch(key: str) -> Callable[[str], bool]:
@@ -228,7 +231,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "quiet": parse_quiet,
     "max_entries": _max_entries,
     "max_age": _age("max_age"),
-    "spool_dir": _spool_dir,
+    "spool_dir": _absolute_path("spool_dir"),
+    "metrics_file": _absolute_path("metrics_file"),
     "password_file": read_secret("password_file"),
     "token": _token,
     "token_file": read_secret("token_file"),

@@ -79,8 +79,8 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
         raise ValueError("more than one key on the line")  # and the line is not shown
     if key not in KEYS:
         raise ValueError(f"unknown key {shown(key)}; {hint_for(key)}")
-    if key == "spool_dir" and section:
-        raise ValueError("spool_dir belongs above the first section: all monitors share the spool")
+    if key in ("spool_dir", "metrics_file") and section:
+        raise ValueError(f"{key} belongs above the first section: all monitors share the spool")
     try:
         value = raw_value.strip().decode()
     except UnicodeDecodeError:

@@ -20,6 +20,7 @@ import time
 from ..errors import NotDelivered, RejectedError, TcpwrapAlertError
 from ..spool.passes import Pass
 from ..transports import open_transport
+from .counting import count_denials, count_outcomes
 from .leaving import leave, leave_waiting
 from .pace import Pace
 
@@ -27,9 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..config.values import Monitor
     from ..spool.entry import Entry
-    from ..spool.spool import Spool
     from ..spool.state import State
     from ..transports import Outcome, Transport
     from .boxes import Box
@@ -82,7 +81,7 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
             state = spool.read_state()
             before = state.encode()
             try:
-                return _Run(spool, monitor, state, on_accepted, tries_rested).drain()
+                return _Run(box, state, on_accepted, tries_rested).drain()
             except TcpwrapAlertError as error:
                 raise leave_waiting(spool, monitor, state, error) from error
             finally:
@@ -99,18 +98,18 @@ class _Run:
 
     def __init__(
         self,
-        spool: Spool,
-        monitor: Monitor,
+        box: Box,
         state: State,
         on_accepted: Callable[[int], None] | None,
         tries_rested: bool,
     ) -> None:
-        self._spool = spool
-        self._monitor = monitor
+        self._spool = box.spool
+        self._monitor = box.monitor
+        self._counts_denials = box.is_inbox
         self._state = state
         self._on_accepted = on_accepted
-        self._pass = Pass(spool, state, passes_rested=not tries_rested)
-        self._pace = Pace(spool, monitor.wording)
+        self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
+        self._pace = Pace(box.spool, box.monitor.wording, self._count)
         self._stack = contextlib.ExitStack()
         self._transport: Transport | None = None
         self._drained = Drained()
@@ -189,13 +188,20 @@ class _Run:
     def _take(self, outcomes: Sequence[Outcome]) -> None:
         accepted = [outcome.parcel for outcome in outcomes if outcome.is_accepted]
         # The monitor has these. A failure from here on can only deliver twice, never lose.
+        count_outcomes(self._spool, outcomes)
         files = [entry for parcel in accepted if not self._pace.accept(parcel) for entry in parcel.entries]
+        self._count(files)
         self._pass.accept(files)
         for outcome in outcomes:
             if not outcome.is_accepted:
                 self._reject(outcome)
         self._pace.save()
         self._went(len(files))
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        """Count the denials in what leaves the queue, unless they were counted when the box got its copy."""
+        if self._counts_denials:
+            count_denials(self._spool, entries)
 
     def _went(self, count: int) -> None:
         self._drained.accepted += count

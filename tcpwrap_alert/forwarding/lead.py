@@ -25,6 +25,7 @@ from ..spool.spool import Spool
 from ..system_log import tell
 from .attempt import PAUSES_S, attempt
 from .drain import GATHER_S, Drained, raise_faults
+from .metrics import write_metrics
 from .staying import Stay
 from .submit import describe, submit_or_send
 
@@ -75,6 +76,16 @@ def lead(spool: Spool, config: Config) -> None:
         TcpwrapAlertError: why something still waits after five minutes of trying.
     """
     spool.drop_root()
+    try:
+        _lead(spool, config)
+    finally:
+        try:
+            write_metrics(config)
+        except TcpwrapAlertError as error:
+            tell(str(error))
+
+
+def _lead(spool: Spool, config: Config) -> None:
     idle_since_s = time.monotonic()
     stay = Stay(spool, config)
     faults: dict[str, TcpwrapAlertError] = {}

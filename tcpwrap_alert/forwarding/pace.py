@@ -30,7 +30,7 @@ from .window import OTHERS, QUIET, TEXT, S, Told, key_of, tell_end, tell_window,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..config.values import Wording
     from ..spool.entry import Entry
@@ -45,13 +45,17 @@ MAX_ON = 1000  # texts with an episode of their own, whatever `fold` says
 class Pace:
     """What of a spool goes now, and what waits, by one run that holds the lock.
 
+    Args:
+        on_taken: called with the entries whose files are gone, because the tally has them.
+
     Attributes:
         faults: why files stay, by name.
         has_windows: whether denials wait at all.
     """
 
-    def __init__(self, spool: Spool, wording: Wording) -> None:
+    def __init__(self, spool: Spool, wording: Wording, on_taken: Callable[[list[Entry]], None]) -> None:
         self._wording = wording
+        self._on_taken = on_taken
         self._file = EpisodesFile(spool)
         self._episodes = self._file.read()
         self._on = self._episodes.on
@@ -155,6 +159,7 @@ class Pace:
                 some = held[start : start + COUNTED_AT_ONCE]
                 self.faults.update(self._file.take_in(self._episodes, some, quiet))
                 taken.update(entry.name for entry in some)
+                self._on_taken(some)
         except SpoolError as error:  # a full disk, say: what goes now needs no room
             self.faults.update(dict.fromkeys(quiet - taken, error))
         return taken | quiet

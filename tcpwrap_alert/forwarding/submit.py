@@ -22,6 +22,7 @@ from ..system_log import tell
 from ..transports import Parcel, open_transport
 from .attempt import attempt
 from .boxes import boxes_of, is_shared
+from .counting import count_denials
 from .fold import make_check_result
 
 TYPE_CHECKING = False
@@ -79,6 +80,8 @@ def _enqueue_all(
     for content in contents:
         try:
             items = _submit_to_each(content, spools) if len(spools) > 1 else []
+            if items:
+                count_denials(spool, [Entry("", time.time_ns(), content)])
             if not items and (item := submit_or_send(content, spool, config, lost)):
                 items = [item]
             submitted += items

@@ -13,11 +13,13 @@ import functools
 import ipaddress
 import os
 import re
+import socket
 from typing import NamedTuple, Union
 
 from .patterns import EVERYTHING, is_wild, matches_text
 
 IPV4_BITS, IPV6_BITS = 32, 128
+IPV4_MAPPED = b"\0" * 10 + b"\xff\xff"
 IPV4 = re.compile(r"\.".join([r"(25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"] * 4) + r"(?:/([12]?\d|3[0-2]))?", re.ASCII)
 LOOKS_LIKE_IPV4 = re.compile(r"[\d.]*\.[\d.]*(/[\d.]*)?")
 WITHOUT_BRACKETS = re.compile(r"(?<![\w.:[\]\\])(?:[\da-f]{0,4}:){2,7}[\da-f.]*(?:/\d+)?(?![\w.\]])", re.IGNORECASE)
@@ -136,8 +138,15 @@ def _network(client: str) -> Network | None:
 
 def _ipv6_network(client: str) -> Network:
     address, _, rest = client.partition("]")
-    number = ipaddress.IPv6Address(address[1:])
-    if client[0] != "[" or number.ipv4_mapped or not (rest == "" or PREFIX_LENGTH.fullmatch(rest)):
+    packed = _packed(address[1:])
+    if client[0] != "[" or packed.startswith(IPV4_MAPPED) or not (rest == "" or PREFIX_LENGTH.fullmatch(rest)):
         raise ValueError(client)
     length = int(rest[1:] or IPV6_BITS)
-    return Network(IPV6_BITS, length, int(number) >> (IPV6_BITS - length))
+    return Network(IPV6_BITS, length, int.from_bytes(packed, "big") >> (IPV6_BITS - length))
+
+
+def _packed(address: str) -> bytes:
+    try:
+        return socket.inet_pton(socket.AF_INET6, address)  # a fifth of the time that the class takes
+    except OSError:
+        return ipaddress.IPv6Address(address).packed  # it may have a zone

@@ -399,7 +399,7 @@ class Bench:
         if missing := waiting - (self._received.of(place.host_name) - delivered):
             problems.append(f"not delivered by replay: {dict(missing)}")
         left = {path.name for path in (*place.new.iterdir(), *place.spool.iterdir())}
-        if not left <= {"new", "corrupt", "state", "state.new", "episodes.new"}:
+        if not left <= {"new", "corrupt", "state", "state.new", "history", "episodes.new"}:
             problems.append(f"left by replay: {left}")
         return problems
 

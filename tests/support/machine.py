@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
 from support.elf import program
 
+from tcpwrap_alert import libwrap
 from tcpwrap_alert.libwrap import configured_names, daemons, linked
 
 LINKED, NOT_LINKED = program("libc.so.6", "libwrap.so.0"), program("libc.so.6")
@@ -42,7 +45,7 @@ class Machine:
 
     def forget(self) -> None:
         """Let the machine be looked at anew."""
-        for module in (daemons, linked):
-            for value in vars(module).values():
+        for found in pkgutil.iter_modules(libwrap.__path__, f"{libwrap.__name__}."):
+            for value in vars(importlib.import_module(found.name)).values():
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
