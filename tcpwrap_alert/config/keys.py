@@ -73,10 +73,13 @@ def _host_name(value: str) -> str:
     return CheckResult(value, "", 0, "").host_name
 
 
-def _service_description(value: str) -> str:
-    if not value:
-        raise ValueError("service_description is empty")
-    return CheckResult("host", value, 0, "").service_description
+def _service_description(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value:
+            raise ValueError(f"{key} is empty")
+        return CheckResult("host", value, 0, "").service_description
+
+    return read
 
 
 def _return_code(value: str) -> int:
@@ -221,7 +224,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "port": parse_port,
     "timeout": _timeout,
     "host_name": _host_name,
-    "service_description": _service_description,
+    "service_description": _service_description("service_description"),
+    "heartbeat_service": _service_description("heartbeat_service"),
     "return_code": _return_code,
     "output": _output,
     "fold": _fold,

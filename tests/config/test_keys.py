@@ -9,9 +9,9 @@ from tcpwrap_alert.config.keys import KEYS
 
 KNOWN = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
-    "host_name, service_description, return_code, output, fold, window, end_return_code, fold_prefix, quiet, "
-    "max_entries, max_age, spool_dir, metrics_file, password_file, token, token_file, ca_file, cert_file, key_file, "
-    "tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
+    "host_name, service_description, heartbeat_service, return_code, output, fold, window, end_return_code, "
+    "fold_prefix, quiet, max_entries, max_age, spool_dir, metrics_file, password_file, token, token_file, ca_file, "
+    "cert_file, key_file, tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
