@@ -26,7 +26,7 @@ def command(warning_s: int, critical_s: int, config: Config) -> None:
     """Be a Nagios plugin: how long the oldest has waited.
 
     WARNING or CRITICAL if the oldest alert or check result in the spool has waited for so long (90s, 5m, 12h, 7d).
-    WARNING at once if the monitor rejected something, or the configuration is wrong. UNKNOWN if there is no spool, or it
+    WARNING at once if the monitor rejected something, or the configuration is wrong. UNKNOWN if there is no spool or it
     cannot be read. Run it as the spool's owner.
 
     Example: tcpwrap-alert check-spool -w 5m -c 1h
