@@ -118,9 +118,12 @@ def _window(value: str) -> int:
     if value == "no":
         return 0
     try:
-        return parse_age(value)
+        window_s = parse_age(value)
     except ValueError as error:
         raise ValueError(f"window {error}; write no to send each denial at once") from None
+    if window_s > UNITS_S["d"]:
+        raise ValueError(f"window {value} is longer than a day")
+    return window_s
 
 
 def _absolute_path(key: str) -> Callable[[str], str]:

@@ -74,6 +74,23 @@ def test_any_other_max_entries_is_told(write, value):
     assert fault_of(path).startswith(f"{path}:1: max_entries ")
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("window=0", "window '0' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s; write no "),
+        ("window=5", "window '5' is not a number from 1 on with its unit"),
+        ("window=2d", "window 2d is longer than a day"),
+        ("fold_prefix=33", "fold_prefix '33' is neither no nor two prefixes, for IPv4 and IPv6, like 24/64"),
+        ("fold_prefix=33/64", "fold_prefix 33/64: 33 is not a prefix from 1 to 32"),
+        ("fold_prefix=24/129", "fold_prefix 24/129: 129 is not a prefix from 1 to 128"),
+        ("quiet=192.0.2.300", "quiet '192.0.2.300' is not an address, a network, a name or the path of a file"),
+        ("quiet=/nowhere/quiet", "quiet '/nowhere/quiet' cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_line_about_episodes_is_told(write, line, message):
+    assert fault_of(write(line)).startswith(f"{write(line)}:1: {message}")
+
+
 @pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])
 def test_fold_is_a_number_or_no(read, value, fold):
     assert read(f"fold={value}").sections[""] == {"fold": fold}
