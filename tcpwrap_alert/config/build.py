@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WORDING = (
     *("host_name", "service_description", "return_code", "output", "fold"),
-    *("end_return_code", "fold_prefix", "quiet"),
+    *("end_return_code", "fold_prefix", "quiet", "heartbeat_service"),
 )
 SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict", "receiver")
 

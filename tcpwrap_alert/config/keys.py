@@ -73,10 +73,13 @@ def _host_name(value: str) -> str:
     return CheckResult(value, "", 0, "").host_name
 
 
-def _service_description(value: str) -> str:
-    if not value:
-        raise ValueError("service_description is empty")
-    return CheckResult("host", value, 0, "").service_description
+def _service_description(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value:
+            raise ValueError(f"{key} is empty")
+        return CheckResult("host", value, 0, "").service_description
+
+    return read
 
 
 def _return_code(value: str) -> int:
@@ -115,9 +118,12 @@ def _window(value: str) -> int:
     if value == "no":
         return 0
     try:
-        return parse_age(value)
+        window_s = parse_age(value)
     except ValueError as error:
         raise ValueError(f"window {error}; write no to send each denial at once") from None
+    if window_s > UNITS_S["d"]:
+        raise ValueError(f"window {value} is longer than a day")
+    return window_s
 
 
 def _absolute_path(key: str) -> Callable[[str], str]:
@@ -221,7 +227,8 @@ KEYS: dict[str, Callable[[str], object]] = {
     "port": parse_port,
     "timeout": _timeout,
     "host_name": _host_name,
-    "service_description": _service_description,
+    "service_description": _service_description("service_description"),
+    "heartbeat_service": _service_description("heartbeat_service"),
     "return_code": _return_code,
     "output": _output,
     "fold": _fold,

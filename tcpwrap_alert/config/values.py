@@ -46,11 +46,12 @@ class Wording(Frozen):
         end_return_code: of the result that tells the end of an episode; None: there is no such result.
         fold_prefix: of the networks whose clients count as one, for IPv4 and for IPv6; None: each client by itself.
         quiet: whose denials are told once a day only.
+        heartbeat_service: the service that is told how the spool is.
     """
 
     __slots__ = (
-        "end_return_code", "fold", "fold_prefix", "host_name", "output", "quiet", "return_code", "service_description",
-        "window_s",
+        "end_return_code", "fold", "fold_prefix", "heartbeat_service", "host_name", "output", "quiet", "return_code",
+        "service_description", "window_s",
     )  # fmt: skip
 
     host_name: str
@@ -62,6 +63,7 @@ class Wording(Frozen):
     end_return_code: int | None
     fold_prefix: tuple[int, int] | None
     quiet: Quiet | None
+    heartbeat_service: str
 
     def __init__(
         self,
@@ -74,6 +76,7 @@ class Wording(Frozen):
         end_return_code: int | None = None,
         fold_prefix: tuple[int, int] | None = None,
         quiet: Quiet | None = None,
+        heartbeat_service: str = "TCP Wrappers Alerting",
     ) -> None:
         self._set(
             host_name=host_name or os.uname().nodename,
@@ -85,6 +88,7 @@ class Wording(Frozen):
             end_return_code=end_return_code,
             fold_prefix=fold_prefix,
             quiet=quiet,
+            heartbeat_service=heartbeat_service,
         )
 
 

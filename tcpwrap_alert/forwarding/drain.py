@@ -134,11 +134,10 @@ class _Run:
         return drained
 
     def _scan(self) -> list[str]:
-        names = self._pass.scan()
-        if names and self._drained.accepted:
+        if self._drained.accepted and self._pass.scan():
             time.sleep(GATHER_S)
-            names = self._pass.scan()
-        return names
+        self._pace.at_ns = time.time_ns()
+        return self._pass.scan()
 
     def _gather_burst(self) -> None:
         """If several wait, and the number grows, wait for more of them: so a burst is not a first and its rest."""

@@ -42,7 +42,7 @@ def leave_waiting(spool: Spool, monitor: Monitor | None, state: State, error: Tc
     now_s = time.time()
     synced_until_s = state.failed_at_s if state.failed_at_s <= now_s else 0.0  # the clock was set back
     waiting = _sync(spool, synced_until_s - 1, error)
-    state.fail(str(error), now_s)
+    state.fail(str(error), now_s, error.exit_status)
     if monitor:
         try:
             keep_within_bounds(spool, state, monitor.max_entries, monitor.max_age_s)

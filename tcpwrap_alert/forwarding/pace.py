@@ -24,6 +24,7 @@ from ..check_result import CheckResult
 from ..denial import Denial
 from ..errors import SpoolError
 from ..spool.episodes import COUNTED_AT_ONCE, Episode, EpisodesFile, without
+from ..spool.state import PAUSE_S
 from .fold import make_parcels
 from .window import OTHERS, QUIET, TEXT, S, Told, key_of, tell_end, tell_window, waiting_by_key
 
@@ -50,6 +51,8 @@ class Pace:
     Attributes:
         faults: why files stay, by name.
         has_windows: whether denials wait at all.
+        at_ns: the time of what is told at the end of a window. Icinga 2 throws away what is older than its last result,
+            so this is later than all that was sent, and not later than what is sent next: when new/ was scanned last.
     """
 
     def __init__(self, spool: Spool, wording: Wording, on_taken: Callable[[list[Entry]], None]) -> None:
@@ -59,9 +62,11 @@ class Pace:
         self._episodes = self._file.read()
         self._on = self._episodes.on
         self.faults: dict[str, SpoolError] = self._file.forget_counted(self._episodes)
+        self.at_ns = time.time_ns()
         self.has_windows = bool(wording.window_s and wording.fold)
         self._told: dict[str, Told] = {}
         self._over: set[str] = set()  # what has ended when a pass begins
+        self._rejected: set[str] = set()  # what is not offered again in this run
         self._is_ended = False  # by somebody's OK that is to be delivered
         self._has_changed = False
 
@@ -73,6 +78,7 @@ class Pace:
         for entry in entries:
             if self._is_ok(entry):
                 self._is_ended = True
+                self.at_ns = min(self.at_ns, entry.enqueued_at_ns)  # what waited goes before it
             elif entry.content.kind == Denial.kind:
                 if self._is_quiet(entry.content):
                     quiet.add(entry.name)
@@ -103,12 +109,19 @@ class Pace:
     def reject(self, parcel: Parcel) -> bool:
         """Note that the monitor rejected a parcel. Return whether it was of the tally, and not of queue files."""
         told = self._told.pop(parcel.name, None)
-        for key in told.keys if told else ():
-            if told and told.count and key in self._on:
-                self._go_on(self._on[key])
-            else:
+        if told is None:
+            return False
+        if not told.count:
+            for key in told.keys:
                 self._drop(key)  # that the end is not told costs no denial
-        return told is not None
+            return True
+        for key in told.keys or [OTHERS]:
+            if key not in self._on:
+                now_ns = time.time_ns()
+                self._on[key] = Episode(now_ns, now_ns, self._wording.window_s or int(PAUSE_S), 0, told.last_ns)
+            self._go_on(self._on[key])
+            self._rejected |= {key, ""}
+        return True
 
     def save(self) -> None:
         """Write what has changed. If that cannot be done, it is a fault, and what was told is told again later."""
@@ -171,8 +184,8 @@ class Pace:
             return
         lines = waiting_by_key(self._episodes, self._wording)
         for key in [*due, ""]:
-            if key in lines:
-                yield self._tell(*tell_window(key, lines[key], self._on.get(key), self._wording))
+            if key in lines and key not in self._rejected:
+                yield self._tell(*tell_window(key, lines[key], self._on.get(key), self._wording, self.at_ns))
         ended = [key for key in due if key not in lines]
         goes_on = begins | (self._on.keys() - ended - {QUIET})
         told_ends = [key for key in ended if self._tells_end(key, goes_on)]
@@ -181,7 +194,7 @@ class Pace:
                 self._drop(key)
         is_one = self._wording.end_return_code is not None
         for keys in [told_ends] if is_one and told_ends else [[key] for key in told_ends]:
-            yield self._tell(*tell_end(keys, self._on[keys[0]], self._wording))
+            yield self._tell(*tell_end(keys, self._on[keys[0]], self._wording, self.at_ns))
 
     def _is_flushed(self, key: str) -> bool:
         return key != QUIET and (self._is_ended or not self.has_windows)

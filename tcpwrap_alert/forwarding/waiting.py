@@ -118,7 +118,7 @@ class _Place:
         episodes = file.look()
         for key, lines in waiting_by_key(episodes, self._wording).items():
             episode = episodes.on.get(key)
-            result = tell_window(key, lines, episode, self._wording)[1].result
+            result = tell_window(key, lines, episode, self._wording, 0)[1].result
             until_s = episode.until_ns / 1e9 if episode else time.time()
             yield {
                 "queue_file": clean(file.path),

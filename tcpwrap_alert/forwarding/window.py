@@ -52,9 +52,12 @@ class Told:
             self._tally.add(words, *counted)
 
     def parcel(self, result: CheckResult, total: int, at_ns: int) -> Parcel:
-        """Return the parcel. Its name is another for each thing that is told, and the same when it is told again."""
+        """Return the parcel, of the time `at_ns`.
+
+        Its name is another for each thing that is told, and the same when it is told again.
+        """
         key = binascii.crc32("\n".join(self.keys).encode(errors="replace"))
-        name = f"episode.{at_ns}.{total + self.count}.{key:08x}"
+        name = f"episode.{self.last_ns}.{total + self.count}.{key:08x}"
         return Parcel(result, at_ns / 1e9, True, [Entry(name, at_ns, self._tally)])
 
 
@@ -75,7 +78,9 @@ def waiting_by_key(episodes: Episodes, wording: Wording) -> dict[str, list[Count
     return lines
 
 
-def tell_window(key: str, lines: list[Counted], episode: Episode | None, wording: Wording) -> tuple[Told, Parcel]:
+def tell_window(
+    key: str, lines: list[Counted], episode: Episode | None, wording: Wording, at_ns: int
+) -> tuple[Told, Parcel]:
     """Return what tells of the denials that waited; of those that belong to no episode, the key is empty."""
     now_s = time.time()
     last_ns = max(last_ns for _, (_, _, last_ns) in lines)
@@ -89,16 +94,16 @@ def tell_window(key: str, lines: list[Counted], episode: Episode | None, wording
         result = summary_result(all_repeats, wording, now_s, notes)
     else:
         result = one_result(next(iter(all_repeats)), wording, now_s, notes)
-    return told, told.parcel(result, episode.total if episode else 0, last_ns)
+    return told, told.parcel(result, episode.total if episode else 0, at_ns)
 
 
-def tell_end(keys: list[str], first: Episode, wording: Wording) -> tuple[Told, Parcel]:
+def tell_end(keys: list[str], first: Episode, wording: Wording, at_ns: int) -> tuple[Told, Parcel]:
     """Return what tells that episodes have ended; the text is that of the first, `first`."""
     now_s = time.time()
     text = fill(wording.output, dict.fromkeys(OUTPUT_FIELDS, OTHERS)) if keys[0] == OTHERS else keys[0][len(TEXT) :]
     told = Told(keys, [], first.last_ns, True)
     result = end_result(text, wording, _notes(first, 0, first.last_ns, now_s))
-    return told, told.parcel(result, first.total, int(now_s * S))
+    return told, told.parcel(result, first.total, at_ns)
 
 
 def _notes(episode: Episode, count: int, quiet_since_ns: int, now_s: float) -> list[str]:

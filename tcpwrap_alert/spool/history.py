@@ -137,11 +137,17 @@ def _add(path: str, data: bytes) -> None:
 def _open(path: str) -> tuple[int, bool]:
     """Return the open history, and whether it is locked: then it is still the one of this name."""
     fd = _open_once(path)
-    while _try_lock(fd):
-        if _inode_of(path) == os.fstat(fd).st_ino:
-            return fd, True
-        os.close(fd)  # a new one has begun meanwhile
-        fd = _open_once(path)
+    try:
+        while _try_lock(fd):
+            if _inode_of(path) == os.fstat(fd).st_ino:
+                return fd, True
+            os.close(fd)  # a new one has begun meanwhile
+            fd = -1
+            fd = _open_once(path)
+    except OSError:
+        if fd >= 0:
+            os.close(fd)
+        raise
     return fd, False
 
 

@@ -281,6 +281,22 @@ def test_rejected_summary_is_offered_a_window_later(spool, config, clock, answer
     assert counted(seen) == 2
 
 
+def test_rejected_rest_of_an_ended_episode_rests(spool, config, clock, answer, deny):
+    """Somebody's OK ends the episode, but the monitor does not take what waited."""
+    answer(lambda text: "")
+    for _ in range(3):
+        deny(ATTACKER)
+        attempt(spool, config)
+    spool.enqueue(CheckResult("firestorm", "TCP Wrappers", 0, "I looked"))
+    transport = answer(lambda text: "too long" if "times" in text else "")
+    attempt(spool, config)
+    assert [text.split(" (")[0] for text in transport.seen] == [TEXT, "I looked"]
+    seen = answer(lambda text: "").seen
+    clock.set(11)
+    attempt(spool, config)
+    assert counted(seen) == 2
+
+
 def test_whoever_waits_is_told_that_it_is_counted(spool, config, clock, seen):
     submit(Denial("sshd", ATTACKER), config)
     with pytest.raises(NotDelivered) as caught:

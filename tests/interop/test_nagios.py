@@ -96,7 +96,7 @@ def test_after_a_quiet_period_the_service_is_ok_again(start_nagios, write_config
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 0
     wait_for(lambda: nagios.service()["current_state"] == "2", "not CRITICAL")
     wait_for(lambda: nagios.service()["current_state"] == "0", "not OK again", 30)
-    assert nagios.service()["plugin_output"] == "OK - no denied connection for an hour"
+    assert nagios.service()["plugin_output"] == "OK - no denied connection for two hours"
 
 
 def test_a_denial_of_before_has_its_own_time(by_command_file, run, spool_dir):

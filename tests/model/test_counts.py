@@ -28,23 +28,21 @@ from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.transports import Outcome
 
 DAY_S = 86_400
-EXAMPLES = 60
+EXAMPLES = 300
 COUNT = re.compile(r"\|denied=(\d+)|$")
 
-DENY = st.tuples(st.just("deny"), st.integers(0, 3), st.integers(1, 3))
-ATTEMPT = st.tuples(st.just("attempt"), st.none() | st.tuples(st.integers(1, 40), st.just("kill")))
+WHEN = st.integers(18, 45) | st.integers(1, 70)  # where the tally is written and files go; and anywhere
+KILL = st.none() | st.tuples(WHEN, st.just("kill"))
+ATTACK = st.tuples(st.just("attack"), st.integers(0, 1) | st.integers(0, 5), st.integers(1, 3), KILL)
+ATTEMPT = st.tuples(st.just("attempt"), KILL)
 WAIT = st.tuples(st.just("wait"), st.sampled_from([1, 30, 61, 130, 300, 4000]))
 SET = st.tuples(st.just("set"), st.sampled_from([-2 * DAY_S, -3600, 600, DAY_S]))
-CHANGE = st.tuples(st.just("change"), st.sampled_from(["up", "up", "down", "rejects"]))
+CHANGE = st.tuples(st.just("change"), st.sampled_from(["up", "up", "up", "down", "rejects"]))
 OK = st.tuples(st.just("ok"))
-CONFIGURE = st.tuples(
-    st.just("configure"),
-    st.sampled_from(["1m", "5m", "no"]),
-    st.sampled_from(["", "fold_prefix=24/64", "quiet=203.0.113.1"]),
-)
-STEPS = st.lists(
-    DENY | DENY | DENY | ATTEMPT | ATTEMPT | ATTEMPT | WAIT | SET | CHANGE | OK | CONFIGURE, min_size=4, max_size=40
-)
+LINES = st.sampled_from(["", "fold_prefix=24/64", "quiet=203.0.113.1"])
+CONFIGURE = st.tuples(st.just("configure"), st.sampled_from(["1m", "5m", "no"]), LINES)
+RARE = SET | CHANGE | OK | CONFIGURE
+STEPS = st.lists(ATTACK | ATTACK | ATTACK | ATTEMPT | WAIT | RARE, min_size=4, max_size=40)
 
 
 class Counting(Monitor):
@@ -102,6 +100,10 @@ class World:
             self.put(Denial("sshd", f"203.0.113.{client}"))
         self.fired += count
 
+    def attack(self, client, count, fault):
+        self.deny(client, count)
+        self.attempt(fault)
+
     def ok(self):
         self.put(CheckResult("firestorm", "TCP Wrappers", 0, "I looked"))
 
@@ -128,7 +130,8 @@ class World:
         if not parcel.name.startswith("episode."):
             return sum(os.path.exists(f"{self.spool.new}/{entry.name}") for entry in parcel.entries)
         episodes = EpisodesFile(self.spool).look()
-        left = {words for tally in (episodes.tally, episodes.quiet) for words, _ in tally}
+        tally = episodes.quiet if parcel.result.return_code == 0 else episodes.tally
+        left = {words for words, _ in tally}
         return sum(count for words, (count, _, _) in parcel.entries[0].content if words in left)
 
     def settle(self):
@@ -152,5 +155,20 @@ def test_sum_of_counts_is_what_was_denied(fold, steps):
         assert world.monitor.count - world.twice == world.fired
         assert not os.listdir(world.spool.new)
         assert not os.path.exists(world.spool.episodes)
+    finally:
+        shutil.rmtree(world.top)
+
+
+@pytest.mark.parametrize("number", range(1, 60))
+def test_kill_as_a_window_fills_counts_each_once(number):
+    world = World(20)
+    try:
+        with mock.patch.dict(os.environ, TCPWRAP_ALERT_SPOOL=world.spool.path):
+            world.deny(0, 1)
+            world.attempt(None)
+            world.deny(0, 3)
+            world.attempt((number, "kill"))
+            world.settle()
+        assert world.monitor.count - world.twice == world.fired == 4
     finally:
         shutil.rmtree(world.top)
