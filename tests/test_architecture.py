@@ -105,6 +105,11 @@ def rooms_imported_by(room):
     return found - {room}
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_module_has_at_most_250_lines(name):
+    assert len(MODULES[name].read_text().splitlines()) <= 250
+
+
 def test_table_has_every_room():
     assert set(ROOMS) == {room_of(name) for name in MODULES}
 

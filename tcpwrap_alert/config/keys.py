@@ -158,34 +158,6 @@ def _without_comment(value: str) -> str:
     return word if not blank or rest.lstrip().startswith("#") else value
 
 
-# Keys of files that are taken for ours, and what to do about each kind.
-OTHER_FILES = {
-    "this is the server's nsca.cfg; here the key is encryption_method": ("decryption_method",),
-    "this is the server's nsca.cfg, and here goes what C send_nsca reads": (
-        "aggregate_writes",
-        "alternate_dump_file",
-        "append_to_file",
-        "check_result_path",
-        "command_file",
-        "debug",
-        "max_packet_age",
-        "nsca_chroot",
-        "nsca_group",
-        "nsca_user",
-        "pid_file",
-        "server_address",
-        "server_port",
-    ),
-    "this is a file of NSCA-ng": ("authorize", "delay", "identity", "listen", "psk", "temp_directory", "tls_ciphers"),
-}
-
-
-def hint_for(key: str) -> str:
-    """Return what an unknown key says about the file, or which keys are known."""
-    hints = [hint for hint, keys in OTHER_FILES.items() if key in keys]
-    return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
-
-
 def _file(key: str, label: str) -> Callable[[str], str]:
     """Return a reader of the path of a PEM file that is there and holds something with this label."""
 

@@ -13,7 +13,7 @@ P3  An entry leaves the inbox only after every copy is on disk. A crash in betwe
 from __future__ import annotations
 
 from ..errors import SpoolBusy
-from ..spool.episodes import release
+from ..spool.episodes_file import release
 from ..spool.passes import Pass
 from .counting import count_denials
 

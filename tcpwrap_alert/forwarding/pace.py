@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import time
 
-from ..check_result import CheckResult
 from ..denial import Denial
 from ..errors import SpoolError
-from ..spool.episodes import COUNTED_AT_ONCE, Episode, EpisodesFile, without
+from ..spool.episodes import Episode, without
+from ..spool.episodes_file import COUNTED_AT_ONCE, EpisodesFile
 from ..spool.state import PAUSE_S
 from .fold import make_parcels
-from .window import OTHERS, QUIET, TEXT, S, Told, key_of, tell_end, tell_window, waiting_by_key
+from .window import OTHERS, QUIET, TEXT, S, Told, is_all_clear, key_of, tell_end, tell_window, waiting_by_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Pace:
         self._over = self._ended()
         held, quiet = [], set()
         for entry in entries:
-            if self._is_ok(entry):
+            if is_all_clear(entry, self._wording):
                 self._is_ended = True
                 self.at_ns = min(self.at_ns, entry.enqueued_at_ns)  # what waited goes before it
             elif entry.content.kind == Denial.kind:
@@ -99,7 +99,7 @@ class Pace:
         told = self._told.pop(parcel.name, None)
         if told:
             self._take_out(told)
-        elif self._is_ok(parcel.entries[0]):
+        elif is_all_clear(parcel.entries[0], self._wording):
             for key in self._on.keys() - {QUIET}:
                 self._drop(key)
         elif self.has_windows and parcel.entries[0].content.kind == Denial.kind:
@@ -135,14 +135,6 @@ class Pace:
             self._file.postpone(time.time_ns() + (self._wording.window_s or MAX_WINDOW_S) * S)
 
     # What waits.
-
-    def _is_ok(self, entry: Entry) -> bool:
-        """Say whether an entry is an OK that somebody submits to the service."""
-        result, wording = entry.content, self._wording
-        return result.kind == CheckResult.kind and (
-            (result.host_name, result.service_description, result.return_code)
-            == (wording.host_name, wording.service_description, 0)
-        )
 
     def _is_quiet(self, denial: Denial) -> bool:
         return self._wording.quiet is not None and self._wording.quiet.has(denial.client, denial.address)

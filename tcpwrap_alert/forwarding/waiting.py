@@ -7,7 +7,7 @@ import time
 
 from ..check_result import clean, format_time
 from ..errors import QueueFileCorrupt, SpoolError
-from ..spool.episodes import EpisodesFile
+from ..spool.episodes_file import EpisodesFile
 from ..spool.queue_file import QueueFileUnfinished
 from ..spool.spool import Spool
 from .boxes import boxes_of, is_shared, left_behind

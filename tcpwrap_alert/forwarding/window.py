@@ -12,6 +12,7 @@ from __future__ import annotations
 import binascii
 import time
 
+from ..check_result import CheckResult
 from ..denial import OUTPUT_FIELDS, Denial, fill
 from ..spool.entry import Entry
 from ..spool.tally import DENIALS, Tally
@@ -20,7 +21,7 @@ from .summary import clock, end_result, one_result, quiet_result, repeats_of, su
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..check_result import CheckResult, Counted
+    from ..check_result import Counted
     from ..config.values import Wording
     from ..spool.episodes import Episode, Episodes
 
@@ -59,6 +60,15 @@ class Told:
         key = binascii.crc32("\n".join(self.keys).encode(errors="replace"))
         name = f"episode.{self.last_ns}.{total + self.count}.{key:08x}"
         return Parcel(result, at_ns / 1e9, True, [Entry(name, at_ns, self._tally)])
+
+
+def is_all_clear(entry: Entry, wording: Wording) -> bool:
+    """Say whether an entry is an OK that somebody submits to the service."""
+    result = entry.content
+    return result.kind == CheckResult.kind and (
+        (result.host_name, result.service_description, result.return_code)
+        == (wording.host_name, wording.service_description, 0)
+    )
 
 
 def key_of(denial: Denial, wording: Wording) -> str:

@@ -166,7 +166,7 @@ def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_p
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("pasword=x", "unknown key 'pasword'; known keys: password, encryption_method, "),
+        ("pasword=x", "unknown key 'pasword'; did you mean password?"),
         ("encryption_method=99", "encryption_method 99 does not exist; known: 0 none, 1 XOR, 2 DES, "),
         ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
         ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),

@@ -45,7 +45,8 @@ from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import QueueFileCorrupt
 from tcpwrap_alert.forwarding.fold import make_check_result
 from tcpwrap_alert.spool.entry import Entry, decode_content
-from tcpwrap_alert.spool.episodes import Episode, Episodes, EpisodesFile
+from tcpwrap_alert.spool.episodes import Episode, Episodes
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.spool.spool import Spool

@@ -341,7 +341,7 @@ def test_full_disk_sends_what_it_cannot_count(spool, config, clock, seen, deny, 
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tcpwrap_alert.spool.episodes.write_aside", fail)
+    monkeypatch.setattr("tcpwrap_alert.spool.episodes_file.write_aside", fail)
     deny(ATTACKER, ATTACKER)
     attempt(spool, config)
     assert counted(seen) == 3
@@ -357,7 +357,7 @@ def test_file_that_cannot_be_written_is_told_rarely(spool, config, clock, seen, 
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tcpwrap_alert.spool.episodes.write_aside", fail)
+    monkeypatch.setattr("tcpwrap_alert.spool.episodes_file.write_aside", fail)
     (fault,) = attempt(spool, config).faults.values()
     assert "cannot write: No space left on device" in str(fault)
     assert not spool.has_work()

@@ -19,7 +19,7 @@ from typing import Any
 
 from tcpwrap_alert.errors import ConnectError, OutcomeUnknown
 from tcpwrap_alert.forwarding import attempt, drain, lead, leaving, sharing, submit
-from tcpwrap_alert.spool import bounds, episodes, passes
+from tcpwrap_alert.spool import bounds, episodes_file, passes
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.transports import Outcome, Parcel
 
@@ -249,7 +249,7 @@ class MachineRoom:
         patches |= {(module, "open_transport"): self._open_transport for module in (drain, submit)}
         patches |= {(module, "threading"): SimpleNamespace(Thread=AtOnce) for module in (attempt, sharing)}
         patches |= {
-            (module, "tell"): self._tell for module in (episodes, lead, leaving, sharing, submit, bounds, passes)
+            (module, "tell"): self._tell for module in (episodes_file, lead, leaving, sharing, submit, bounds, passes)
         }
         return patches
 

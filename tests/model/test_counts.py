@@ -22,7 +22,7 @@ from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import ConnectError, TcpwrapAlertError
 from tcpwrap_alert.forwarding.attempt import attempt
-from tcpwrap_alert.spool.episodes import EpisodesFile
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.transports import Outcome

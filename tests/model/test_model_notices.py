@@ -14,7 +14,7 @@ from tcpwrap_alert.forwarding import boxes, lead
 from tcpwrap_alert.forwarding.drain import _Run
 from tcpwrap_alert.spool import bounds
 from tcpwrap_alert.spool.corrupt import Corrupt
-from tcpwrap_alert.spool.episodes import EpisodesFile
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.passes import Pass
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.submitted import Submitted
