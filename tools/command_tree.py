@@ -88,10 +88,14 @@ def _usage(argument: click.Argument) -> str:
 def _options(context: click.Context, command: click.Command) -> tuple[Option, ...]:
     params = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     return tuple(
-        Option(tuple(param.opts), _value(param), _text(param), tuple(getattr(param.type, "choices", ())))
+        Option(tuple(sorted(param.opts, key=_is_long)), _value(param), _text(param), tuple(getattr(param.type, "choices", ())))
         for param in params
         if not param.hidden
     )
+
+
+def _is_long(name: str) -> bool:
+    return name.startswith("--")  # click 8.0 has the names of --help in any order
 
 
 def _value(option: click.Option) -> str:
