@@ -73,7 +73,7 @@ def _walk(context: click.Context, group: click.Group, above: str) -> Iterator[Co
 
 def _read(context: click.Context, name: str, command: click.Command) -> Command:
     arguments = [param for param in command.params if isinstance(param, click.Argument)]
-    words = tuple(str(word) for argument in arguments for word in getattr(argument.type, "choices", ()))
+    words = tuple(word for argument in arguments for word in _words(argument))
     paragraphs = tuple(inspect.cleandoc(command.help or "").split("\n\n"))
     options = tuple(option for option in _options(context, command) if "--help" not in option.names)
     takes_files = any(isinstance(argument.type, click.Path) for argument in arguments)
@@ -88,10 +88,14 @@ def _usage(argument: click.Argument) -> str:
 def _options(context: click.Context, command: click.Command) -> tuple[Option, ...]:
     params = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     return tuple(
-        Option(tuple(sorted(param.opts, key=_is_long)), _value(param), _text(param), tuple(getattr(param.type, "choices", ())))
+        Option(tuple(sorted(param.opts, key=_is_long)), _value(param), _text(param), _words(param))
         for param in params
         if not param.hidden
     )
+
+
+def _words(param: click.Parameter) -> tuple[str, ...]:
+    return tuple(str(word) for word in getattr(param.type, "choices", ()))
 
 
 def _is_long(name: str) -> bool:
