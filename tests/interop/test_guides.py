@@ -156,6 +156,13 @@ def own_file(host):
     assert server.results() == ["firestorm;Backup;0;OK"]
 
 
+@stage("recipes", "Try one host")
+def monitor_shows_it(host):
+    server = host.nsca()
+    yield
+    assert server.results() == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.7"]
+
+
 @stage("monitors", "Nagios 4")
 def somebody_looked(host):
     server = host.nsca()
