@@ -3,9 +3,9 @@
 # make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends     the ends of that range, without the tests that take long
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
-# make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes; and `make man`
-# make man           man/, docs/man/ and completions/, from the commands and tables of the program; a second
+# make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
+# make man           man/, docs/man/ and completions/, from the program; `make docs` does it, too
 # make crash         every fault at every system call of the scripts; half an hour
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
@@ -20,7 +20,7 @@ TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
     vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
-    nsca-ng-server prometheus-alertmanager squid tinyproxy mandoc zsh fish
+    nsca-ng-server prometheus-alertmanager squid tinyproxy
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
 ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
@@ -34,7 +34,7 @@ unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev
     apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
     apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
 
-.PHONY: demo test test-all test-ends fuzz docs man volume crash mutants bench bench-methods peers clean
+.PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -58,13 +58,9 @@ test-ends: SESSIONS = --tags ends -- $(ENDS)
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
 
-docs: $(VENV)/installed-for-test peers man
+docs: $(VENV)/installed-for-test peers
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
 	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
-
-man: $(VENV)/installed-for-test peers
-	$(BIN)/python tools/man_pages.py
-	$(BIN)/python tools/completion_files.py
 
 volume: $(VENV)/installed-for-test peers
 	VERDICTS=full $(BIN)/pytest tests/interop/test_verdicts.py
@@ -104,3 +100,13 @@ COUNT ?= 160
 
 mutants: $(VENV)/installed-for-test peers
 	$(BIN)/python tools/mutants.py $(COUNT) $(MODULE)
+
+# What the tests of man/ and completions/ run.
+PEERS += mandoc zsh fish
+
+.PHONY: man
+docs: man
+
+man: $(VENV)/installed-for-test peers
+	$(BIN)/python tools/man_pages.py
+	$(BIN)/python tools/completion_files.py
