@@ -2,8 +2,12 @@
 # make test          everything that a change must pass
 # make test-all      the tests with every supported Python that is found, the oldest and the newest dependencies
 # make test-ends     the ends of that range, without the tests that take long
+# make dist          wheel and sdist, into dist/: the same bytes each time
+# make deb           the Debian package, into dist/
+# make test-deb      that package on Debian 12 and 13, which it makes first: each boots below .venv/roots
+# make test-debian13 what depends on the system, with the daemons and the Python of Debian 13
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
-# make docs          the table of docs/daemons.md, from a run of each daemon with each rule; two minutes
+# make docs          the tables of docs/daemons.md, from a run of each daemon with each rule; some minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
 # make man           man/, docs/man/ and completions/, from the program; `make docs` does it, too
 # make crash         every fault at every system call of the scripts; half an hour
@@ -20,7 +24,7 @@ TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
     vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
-    nsca-ng-server prometheus-alertmanager squid tinyproxy
+    nsca-ng-server prometheus-alertmanager squid tinyproxy redis-server chromium
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
 ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
@@ -28,13 +32,24 @@ ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.p
 SOURCES := $(shell find tcpwrap_alert bin man completions -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-# These packages cannot be installed beside openbsd-inetd and nsca-client; their programs will do.
-export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin:$(CURDIR)/$(VENV)/nsca-ng-client/usr/sbin
+# These packages cannot be installed beside openbsd-inetd and nsca-client, or are far more than we need; their programs
+# will do.
+export PATH := $(PATH):$(CURDIR)/$(VENV)/xinetd/usr/sbin:$(CURDIR)/$(VENV)/nsca-ng-client/usr/sbin:$(CURDIR)/$(VENV)/prometheus/usr/bin:$(CURDIR)/$(VENV)/prometheus-node-exporter/usr/bin
 unpack = [ -z "$(PEERS)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -e $(VENV)/$(1) ] || { \
     apt-get update -qq && rm -rf $(VENV)/$(1).part && mkdir -p $(VENV)/$(1).part && cd $(VENV)/$(1).part && \
     apt-get -o APT::Sandbox::User=root download -qq $(1) && dpkg -x $(1)_*.deb . && { $(2); } && mv ../$(1).part ../$(1); }
 
-.PHONY: demo test test-all test-ends fuzz docs volume crash mutants bench bench-methods peers clean
+# What the package is built with, and what its tests install on a Debian without a network.
+DEB_BUILD = dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-setuptools
+DEB_KEPT = make openssh-server nagios4-core nsca,$(DEB_BUILD),python3-click python3-cryptography,acl
+ROOTS = $(VENV)/roots
+# What depends on the system: the daemons of Debian 13, its libwrap, its Python and what that has of our dependencies.
+PEERS_13 = nsca nsca-client nagios4-core tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
+    vsftpd stunnel4 socat rpcbind acl sudo openssl iproute2 strace dma python3-click python3-cryptography \
+    python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
+TESTS_13 = $(addprefix tests/interop/test_,daemons.py denied_connection.py nagios.py nrpe.py)
+
+.PHONY: demo test test-all test-ends test-deb test-debian13 fuzz docs volume crash mutants bench bench-methods dist deb peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -43,8 +58,8 @@ test: $(VENV)/installed-for-test peers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m alone
-	$(BIN)/pytest -m 'not alone' -n 6 --dist worksteal
+	$(BIN)/pytest -m 'alone and not debian'
+	$(BIN)/pytest -m 'not alone and not debian' -n 6 --dist worksteal
 
 # pyenv runs those Pythons only that its variable names.
 test-all test-ends: $(BIN)/python peers
@@ -55,12 +70,34 @@ test-all test-ends: $(BIN)/python peers
 
 test-ends: SESSIONS = --tags ends -- $(ENDS)
 
+dist: $(VENV)/installed-for-test
+	@tools/build-dist $(BIN)/python dist
+	@$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+
+deb:
+	@tools/apt-install 'what builds a Debian package' $(DEB_BUILD)
+	@tools/build-deb
+
+test-deb: $(VENV)/installed-for-test deb
+	@tools/apt-install 'what the tests of the package need' debootstrap lintian
+	@tools/debian-root bookworm $(ROOTS)/bookworm '$(DEB_KEPT)' & \
+	    tools/debian-root trixie $(ROOTS)/trixie '$(DEB_KEPT)' && wait $$!
+	@lintian --allow-root --fail-on error,warning $(if $(wildcard man/*),,--suppress-tags no-manual-page) dist/tcpwrap-alert_*.changes
+	$(BIN)/pytest -n 2 --dist loadscope tests/debian
+
+test-debian13: deb
+	@tools/apt-install 'what makes a Debian 13' debootstrap
+	@tools/debian-root trixie $(ROOTS)/trixie-peers xinetd $(PEERS_13)
+	tools/in-debian $(ROOTS)/trixie-peers python3 -m pytest -p no:cacheprovider -n 3 --dist worksteal \
+	    -o junit_family=xunit1 --junitxml=$(VENV)/daemons-13.xml $(TESTS_13)
+
 fuzz: $(VENV)/installed-for-test peers
 	FUZZ_TIMES=$(TIMES) $(BIN)/pytest -n 4 --dist worksteal --hypothesis-show-statistics --timeout=$$((120 * $(TIMES))) tests/fuzz tests/model
 
-docs: $(VENV)/installed-for-test peers
+docs: $(VENV)/installed-for-test peers test-debian13
 	CI=1 $(BIN)/pytest -o junit_family=xunit1 --junitxml=$(VENV)/daemons.xml tests/interop/test_daemons.py
-	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md
+	$(BIN)/python tools/daemon_table.py $(VENV)/daemons.xml docs/daemons.md 'Debian 12'
+	$(BIN)/python tools/daemon_table.py $(VENV)/daemons-13.xml docs/daemons.md 'Debian 13'
 
 volume: $(VENV)/installed-for-test peers
 	VERDICTS=full $(BIN)/pytest tests/interop/test_verdicts.py
@@ -92,6 +129,8 @@ peers:
 	@tools/apt-install 'what the tests run against (make PEERS= does without)' $(PEERS)
 	@$(call unpack,xinetd,:)
 	@$(call unpack,nsca-ng-client,mv usr/sbin/send_nsca usr/sbin/send_nsca-ng)
+	@$(call unpack,prometheus,:)
+	@$(call unpack,prometheus-node-exporter,:)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

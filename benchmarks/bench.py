@@ -17,6 +17,7 @@ from cases import CASES
 from measure import Subject, Usage, machine
 from picture import draw
 from support import namespaces
+from sweeps_case import sweeps
 
 RESULTS = Path(__file__).with_name("results.json")
 PICTURE = Path(__file__).with_name("results.svg")
@@ -34,7 +35,7 @@ def main() -> None:
         flush=True,
     )
     subjects = []
-    for case in CASES:
+    for case in (*CASES, sweeps):
         subjects.append(case())
         print("\n".join(_lines(subjects[-1])), flush=True)
     aims = [row for subject in subjects for row in subject.rows if row.aim is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import subprocess
 import threading
 import time
@@ -49,6 +50,7 @@ CLASSIC = "classic chain"
 RECORD = "firestorm\tTCP Wrappers\t2\tDenied sshd-203.0.113.7\n\x17"
 SENT = 10000
 STORM = 1000
+SLOW_DENIALS = int(os.environ.get("SLOW_DENIALS", "150"))  # five minutes; set less for a quick look
 AT_A_TIME = 20
 CLIENTS = 100
 MIB = 2**20
@@ -151,6 +153,37 @@ def storm() -> Subject:
     return Subject(f"a storm of {STORM} denials, {AT_A_TIME} at a time, to the real nsca daemon", rows, usages)
 
 
+def slow_attack() -> Subject:
+    """One denial every two seconds for five minutes, or for as many denials as SLOW_DENIALS says."""
+
+    def attack(script: str, denied_by: str) -> Usage:
+        others, cpu_s, start = _children(), _children_cpu_s(), time.perf_counter()
+        for number in range(SLOW_DENIALS):
+            subprocess.run([script, "203.0.113.7", denied_by], check=True, close_fds=False)
+            time.sleep(max(0.0, start + 2 * (number + 1) - time.perf_counter()))
+        for pid in _children() - others:  # the forwarder, which would stay for five minutes more
+            os.kill(pid, signal.SIGTERM)
+        wait_for(lambda: _reap() or _children() <= others, "the forwarder does not end", 60)
+        return Usage(_children_cpu_s() - cpu_s, time.perf_counter() - start, None)
+
+    with _daemon("single", window="5m") as (directory, daemon):
+        chain = _chain(directory, daemon.port)
+        usages = {
+            "handle_tcp_wrapper": attack(program("handle_tcp_wrapper"), "sshd"),
+            CLASSIC: attack(chain, "ftpd"),
+        }
+    ours, classic = (usage.cpu_s for usage in usages.values())
+    rows = [Row("CPU, of the classic chain's", ours / classic, "x", 0.30)]
+    return Subject(f"one denial every 2 s, {SLOW_DENIALS} of them, an episode on", rows, usages)
+
+
+def _reap() -> None:
+    """Take leave of children that have ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def replay() -> Subject:
     """`replay` of a great spool, to the sink."""
     kinds: dict[str, tuple[int, Callable[[int], Content]]] = {
@@ -205,18 +238,19 @@ CASES: Sequence[Callable[[], Subject]] = (
     lambda: send(16, 2),
     single,
     storm,
+    slow_attack,
     replay,
     kept_connection,
 )
 
 
 @contextmanager
-def _daemon(mode: str = "single", encryption_method: int = 1) -> Iterator[tuple[Path, NscaDaemon]]:
+def _daemon(mode: str = "single", encryption_method: int = 1, **keys: object) -> Iterator[tuple[Path, NscaDaemon]]:
     """Yield a workplace and the real nsca daemon in it.
 
     Mode "single" answers at once; "daemon", Debian's, looks for new connections once a second.
     """
-    with workplace(encryption_method=encryption_method) as directory:
+    with workplace(encryption_method=encryption_method, **keys) as directory:
         path = directory / "nsca"
         daemon = NscaDaemon(program("nsca"), path, password=PASSWORD, method=encryption_method, mode=mode)
         with open(directory / "send_nsca.cfg", "a") as config:

@@ -166,7 +166,7 @@ def workplace(**keys: object) -> Iterator[Path]:
         (directory / "spool" / "new").mkdir(parents=True)
         stock = {"password": PASSWORD, "encryption_method": 1}
         stock.update((key, value) for key, value in keys.items() if key in stock)
-        ours = {"server": "127.0.0.1", "verdict": "direct", "host_name": "firestorm", **stock, **keys}
+        ours = {"server": "127.0.0.1", "verdict": "direct", "window": "no", "host_name": "firestorm", **stock, **keys}
         for file, content in (("send_nsca.cfg", ours), ("c_send_nsca.cfg", stock)):
             (directory / file).write_text("".join(f"{key}={value}\n" for key, value in content.items()))
             (directory / file).chmod(0o600)

@@ -111,6 +111,19 @@ class SpoolBusy(TcpwrapAlertError):
     exit_status = EXIT_KEPT
 
 
+class WindowOpen(TcpwrapAlertError):
+    """An episode is on: the denial is counted, and told at the end of a window."""
+
+    handling = "kept in the spool, counted with others of its kind; the monitor is told at the end of the window"
+    exit_status = EXIT_KEPT
+
+
+class LogError(TcpwrapAlertError):
+    """A log of the monitor, or what was remembered of it, cannot be read: path and reason."""
+
+    exit_status = EXIT_SPOOL
+
+
 class DeliveryError(TcpwrapAlertError, OSError):
     """The monitor did not take it. An OSError, as socket errors are: `errno` and `strerror` are set.
 

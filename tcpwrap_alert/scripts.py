@@ -44,7 +44,7 @@ def tcpwrap_alert() -> int:
     if arguments == ["replay"]:
         config = read_config()
         if _all_idle(config):
-            return 0
+            return _write_metrics(config) if config.metrics_file else 0
     try:
         from .commands import run
     except Exception as error:
@@ -164,6 +164,17 @@ def _let_end() -> None:
     import signal
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_KEPT))
+
+
+def _write_metrics(config: Config) -> int:
+    from .forwarding.metrics import write_metrics
+
+    try:
+        write_metrics(config)
+    except TcpwrapAlertError as error:
+        _complain("tcpwrap-alert", str(error))
+        return error.exit_status
+    return 0
 
 
 def _all_idle(config: Config) -> bool:

@@ -24,9 +24,10 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
+    "sweeps": f"config {VALUES}",
     "forwarding": f"transports spool config nsca system_log {VALUES}",
     "transports": f"config nsca system_log {VALUES}",
     "spool": f"config system_log {VALUES}",
@@ -46,7 +47,7 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "nsca", "system_log", "transports"},
+    "socket": {"commands", "libwrap", "nsca", "system_log", "transports"},
     "subprocess": {"commands", "libwrap", "transports"},
 }
 
@@ -102,6 +103,11 @@ def rooms_imported_by(room):
             parts = [imported.split(".")[1:] for imported in imports_of(name) if imported.split(".")[0] == PACKAGE]
             found.update(part[0] if part and part[0] in ROOMS else "__init__" for part in parts)
     return found - {room}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_has_at_most_250_lines(name):
+    assert len(MODULES[name].read_text().splitlines()) <= 250
 
 
 def test_table_has_every_room():
@@ -195,6 +201,17 @@ for monitor in read_config().monitors:
     with open_transport(monitor, {}):
         pass
 """
+TO_NOBODY = """
+from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.config.read import read_config
+from tcpwrap_alert.errors import ConnectError
+from tcpwrap_alert.transports import Parcel, open_transport
+with open_transport(read_config().monitors[0], {}) as transport:
+    try:
+        list(transport.deliver([Parcel(CheckResult("h", "s", 0, "o"), 0)]))
+    except ConnectError:
+        pass
+"""
 FURTHER = {"http", "ssl", "ctypes", "subprocess", "threading", "urllib", "base64"}
 
 
@@ -210,6 +227,13 @@ def test_nsca_loads_no_further_transport(tmp_path, write_config):
     ours, others = transports_loaded_by(NSCA, tmp_path)
     assert ours == {"nsca"}
     assert others <= {"threading"}
+
+
+def test_nsca_without_a_proxy_loads_none(tmp_path, write_config):
+    write_config(server="127.0.0.1:1", password="ham", encryption_method=1)
+    loaded = loaded_by(TO_NOBODY, tmp_path)
+    assert "tcpwrap_alert.nsca.connect" in loaded
+    assert loaded & {"tcpwrap_alert.nsca.proxy", "base64", "ssl"} == set()
 
 
 def test_command_file_loads_no_further_transport(tmp_path, write_config):

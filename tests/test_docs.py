@@ -29,7 +29,7 @@ HOSTS_DENY = (ROOT / "examples" / "hosts.deny").read_text()
 EXAMPLE = (ROOT / "send_nsca.cfg.example").read_text()
 WITHOUT_DEFAULT = (
     "password_file", "token", "token_file", "ca_file", "cert_file", "key_file", "tls_name", "proxy_password_file",
-    "no_proxy",
+    "no_proxy", "metrics_file", "quiet", "end_return_code",
 )  # fmt: skip
 PATHS = {page.stem: page for page in PAGES}
 TEXTS = {name: page.read_text() for name, page in PATHS.items()}
@@ -159,7 +159,7 @@ def test_example_configuration_has_every_default(tmp_path, run, write_config):
     with_default = rf"^#(?!(?:{'|'.join(WITHOUT_DEFAULT)})=)([a-z_0-9]+=)"
     (tmp_path / "all.cfg").write_text(re.sub(with_default, r"\1", EXAMPLE, flags=re.MULTILINE))
     default, example = (read_config(str(tmp_path / name)).monitors[0] for name in ("empty.cfg", "all.cfg"))
-    for key in ("service_description", "return_code", "output", "fold"):
+    for key in ("service_description", "return_code", "output", "fold", "window_s", "fold_prefix"):
         assert getattr(default.wording, key) == getattr(example.wording, key)
     for key in ("port", "timeout_s", "legacy_2_7_mode", "escape_newlines"):
         assert getattr(default.targets[0], key) == getattr(example.targets[0], key)
@@ -204,9 +204,11 @@ def test_shell_script_parses(script):
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
 
 
-def test_table_of_daemons_has_every_case():
+@pytest.mark.parametrize("system", daemon_table.SYSTEMS)
+def test_table_of_daemons_has_every_case(system):
     """And nothing was lost, leaked or left in any."""
-    lines = TEXTS["daemons"].partition(daemon_table.BEGIN)[2].partition(daemon_table.END)[0].splitlines()
+    begin, end = daemon_table.BEGIN.format(system), daemon_table.END.format(system)
+    lines = TEXTS["daemons"].partition(begin)[2].partition(end)[0].splitlines()
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][1:]
     shown = [(row[0].partition(" (")[0], *row[1:6], row[7].partition(" ")[0], row[9]) for row in rows]
     assert shown == [

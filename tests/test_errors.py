@@ -18,6 +18,8 @@ TABLE = {
     "SpoolError": (74, HOLD),
     "QueueFileCorrupt": (74, SET_ASIDE),
     "SpoolBusy": (75, RETRY),
+    "LogError": (74, HOLD),
+    "WindowOpen": (75, errors.WindowOpen.handling),
     "DeliveryError": (75, RETRY),
     "TimedOut": (75, RETRY),
     "OutcomeUnknown": (75, RETRY),

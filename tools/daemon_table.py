@@ -1,8 +1,9 @@
 """Make the table of docs/daemons.md from a run of tests/interop/test_daemons.py: see `make docs`.
 
-    daemon_table.py RESULTS DOCUMENT
+    daemon_table.py RESULTS DOCUMENT SYSTEM
 
-RESULTS is what pytest wrote with --junitxml; the table goes between the two marks in DOCUMENT.
+RESULTS is what pytest wrote with --junitxml on SYSTEM, such as `Debian 12`. The table goes between the two marks in
+DOCUMENT that name the system.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from xml.etree import ElementTree
 
 from peers.daemons import CASES, DENIED, Daemon
 
-BEGIN = "<!-- the table is written by `make docs` -->\n"
-END = "<!-- end of the table -->\n"
+SYSTEMS = ("Debian 12", "Debian 13")
+BEGIN = "<!-- the table of {} is written by `make docs` -->\n"
+END = "<!-- end of the table of {} -->\n"
 COLUMNS = (
     "daemon (package)",
     "rule",
@@ -68,13 +70,13 @@ def shown_s(seconds: object) -> str:
     return f"{seconds:.2f} s" if isinstance(seconds, float) else "never"
 
 
-def main(results_path: str, document_path: str) -> None:
+def main(results_path: str, document_path: str, system: str) -> None:
     """Put the table into the document."""
     results, document = read_results(Path(results_path)), Path(document_path)
-    before, _, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, _, rest = document.read_text().partition(BEGIN.format(system))
+    _, end, after = rest.partition(END.format(system))
     table = make_line(COLUMNS) + "|---" * len(COLUMNS) + "|\n" + "".join(make_row(results, *case) for case in CASES)
-    document.write_text(f"{before}{BEGIN}\n{table}\n{end}{after}")
+    document.write_text(f"{before}{BEGIN.format(system)}\n{table}\n{end}{after}")
 
 
 if __name__ == "__main__":

@@ -31,8 +31,11 @@ COMMANDS = {
     "send": "send",
     "replay": "replay",
     "queue": "queue",
+    "top": "top",
+    "sweeps": "sweeps",
     "check": "check",
     "check-spool": "check_spool",
+    "heartbeat": "heartbeat",
     "listen": "listen",
     "demo": "demo",
 }

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import click
 
-from ..check_result import SERVICE_STATES, clean
+from ..check_result import SERVICE_STATES
 from ..config.keys import parse_age
 from ..config.read import Config
-from ..errors import SpoolError
-from ..forwarding.waiting import measure_spools
+from ..forwarding.health import examine
 from .options import StrictCommand, config_option
-
-OK, WARNING, CRITICAL, UNKNOWN = range(4)
 
 
 def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
@@ -48,21 +43,13 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 def command(warning_s: int, critical_s: int, config: Config) -> None:
     """Be a Nagios plugin: how long the oldest has waited.
 
-    WARNING or CRITICAL if the oldest alert or check result in the spool has waited for so long (90s, 5m, 12h, 7d);
-    UNKNOWN if the spool cannot be read. Run it as the spool's owner.
+    WARNING or CRITICAL if the oldest alert or check result in the spool has waited for so long (90s, 5m, 12h, 7d).
+    WARNING at once if the monitor rejected something, or the configuration is wrong. UNKNOWN if there is no spool or it
+    cannot be read. Run it as the spool's owner.
 
     Example: tcpwrap-alert check-spool -w 5m -c 1h
     """
-    try:
-        count, oldest_s, why = measure_spools(config)
-    except SpoolError as error:
-        _end(UNKNOWN, str(error))
-    state = CRITICAL if oldest_s >= critical_s else WARNING if oldest_s >= warning_s else OK
-    what = f"{count} waiting, the oldest for {oldest_s} s: {why}" if count else "nothing waits"
-    _end(state, what, f"entries={count};;;0 oldest={oldest_s}s;{warning_s};{critical_s};0")
-
-
-def _end(state: int, text: str, performance_data: str = "") -> NoReturn:
-    text = clean(text).replace("|", "/")
-    click.echo(f"SPOOL {SERVICE_STATES[state]} - {text}" + (f" | {performance_data}" if performance_data else ""))
-    click.get_current_context().exit(state)
+    health = examine(config, warning_s, critical_s)
+    numbers = f" | {health.performance_data}" if health.performance_data else ""
+    click.echo(f"SPOOL {SERVICE_STATES[health.state]} - {health.text}{numbers}")
+    click.get_current_context().exit(health.state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..check_result import CheckResult
 from ..errors import CheckResultError, ConfigError, NoServer
-from ..nsca.server import DEFAULT_TIMEOUT_S, Server
+from ..nsca.server import DEFAULT_TIMEOUT_S, Proxy, Server
 from .address import COMMAND_FILE, EXEC, IN_CLEAR, NSCA, PORTS, RESULT_FOLDER, Address, parse_server
 from .proxies import NO, find_proxy
 from .values import (
@@ -15,7 +15,6 @@ from .values import (
     Endpoint,
     Monitor,
     Program,
-    Proxy,
     Tls,
     Wording,
 )
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-WORDING = ("host_name", "service_description", "return_code", "output", "fold")
+WORDING = (
+    *("host_name", "service_description", "return_code", "output", "fold"),
+    *("end_return_code", "fold_prefix", "quiet", "heartbeat_service"),
+)
 SERVER = ("password", "encryption_method", "legacy_2_7_mode", "escape_newlines", "verdict", "receiver")
 
 
@@ -38,8 +40,6 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
     scheme = nodes[0].scheme
     if scheme in IN_CLEAR and not values.get("allow_cleartext"):
         raise ConfigError(path, None, f"{scheme}: would send secrets in clear; use https, or set allow_cleartext=true")
-    if scheme == NSCA and values.get("proxy", NO) != NO:
-        raise ConfigError(path, None, "proxy: NSCA goes through none; write proxy=no for this monitor, or use nsca-ng:")
     try:
         make_target: Callable[[dict[str, Any], Address, int], Any] = TARGETS.get(scheme, _endpoint)
         targets = [make_target(values, node, number) for number, node in enumerate(nodes)]
@@ -58,7 +58,8 @@ def make_monitor(name: str, values: dict[str, Any], path: str) -> Monitor:
 
 def make_wording(values: dict[str, Any], path: str) -> Wording:
     """Return how this host words a denial. Raises ConfigError if that cannot be a check result."""
-    wording = Wording(**_chosen(values, WORDING))
+    windows = {"window_s": values["window"]} if "window" in values else {}
+    wording = Wording(**_chosen(values, WORDING), **windows)
     try:
         CheckResult(wording.host_name, wording.service_description, wording.return_code, "")
     except CheckResultError as error:
@@ -103,7 +104,7 @@ def make_server(values: dict[str, Any], path: str, host: str = "") -> Server:
 def _nsca_server(values: dict[str, Any], node: Address, _number: int) -> Server:
     port = node.port or values.get("port", PORTS[NSCA])
     server = {**_chosen(values, SERVER), "password": _password(values)}
-    return Server(node.host, port, timeout_s=_timeout_s(values), **server)
+    return Server(node.host, port, timeout_s=_timeout_s(values), proxy=_proxy(values, node.host), **server)
 
 
 def _command_file(values: dict[str, Any], node: Address, _number: int) -> CommandFile:

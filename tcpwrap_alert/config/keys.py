@@ -12,6 +12,7 @@ from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
+from .networks import parse_fold_prefix, parse_quiet
 from .proxies import parse_no_proxy, parse_proxy
 from .secrets import read_secret
 
@@ -72,10 +73,13 @@ def _host_name(value: str) -> str:
     return CheckResult(value, "", 0, "").host_name
 
 
-def _service_description(value: str) -> str:
-    if not value:
-        raise ValueError("service_description is empty")
-    return CheckResult("host", value, 0, "").service_description
+def _service_description(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value:
+            raise ValueError(f"{key} is empty")
+        return CheckResult("host", value, 0, "").service_description
+
+    return read
 
 
 def _return_code(value: str) -> int:
@@ -100,17 +104,35 @@ def _max_entries(value: str) -> int:
     return max_entries
 
 
-def _max_age(value: str) -> int:
+def _age(key: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        try:
+            return parse_age(value)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}") from None
+
+    return read
+
+
+def _window(value: str) -> int:
+    if value == "no":
+        return 0
     try:
-        return parse_age(value)
+        window_s = parse_age(value)
     except ValueError as error:
-        raise ValueError(f"max_age {error}") from None
+        raise ValueError(f"window {error}; write no to send each denial at once") from None
+    if window_s > UNITS_S["d"]:
+        raise ValueError(f"window {value} is longer than a day")
+    return window_s
 
 
-def _spool_dir(value: str) -> str:
-    if not value.startswith("/") or "\0" in value:
-        raise ValueError(f"spool_dir '{value}' is not an absolute path")
-    return value
+def _absolute_path(key: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not value.startswith("/") or "\0" in value:
+            raise ValueError(f"{key} '{value}' is not an absolute path")
+        return value
+
+    return read
 
 
 def _switch(key: str) -> Callable[[str], bool]:
@@ -134,34 +156,6 @@ def _without_comment(value: str) -> str:
     """Return what stands before a comment on the line; C send_nsca reads a number or a switch so, too (2.10.2)."""
     word, blank, rest = value.partition(" ")
     return word if not blank or rest.lstrip().startswith("#") else value
-
-
-# Keys of files that are taken for ours, and what to do about each kind.
-OTHER_FILES = {
-    "this is the server's nsca.cfg; here the key is encryption_method": ("decryption_method",),
-    "this is the server's nsca.cfg, and here goes what C send_nsca reads": (
-        "aggregate_writes",
-        "alternate_dump_file",
-        "append_to_file",
-        "check_result_path",
-        "command_file",
-        "debug",
-        "max_packet_age",
-        "nsca_chroot",
-        "nsca_group",
-        "nsca_user",
-        "pid_file",
-        "server_address",
-        "server_port",
-    ),
-    "this is a file of NSCA-ng": ("authorize", "delay", "identity", "listen", "psk", "temp_directory", "tls_ciphers"),
-}
-
-
-def hint_for(key: str) -> str:
-    """Return what an unknown key says about the file, or which keys are known."""
-    hints = [hint for hint, keys in OTHER_FILES.items() if key in keys]
-    return hints[0] if hints else f"known keys: password, {', '.join(KEYS)}"
 
 
 def _file(key: str, label: str) -> Callable[[str], str]:
@@ -195,13 +189,6 @@ def _token(value: str) -> str:
     return value
 
 
-def _hold(value: str) -> int:
-    try:
-        return parse_age(value)
-    except ValueError as error:
-        raise ValueError(f"hold {error}") from None
-
-
 KEYS: dict[str, Callable[[str], object]] = {
     "encryption_method": _method,
     "legacy_2_7_mode": _switch("legacy_2_7_mode"),
@@ -212,13 +199,19 @@ KEYS: dict[str, Callable[[str], object]] = {
     "port": parse_port,
     "timeout": _timeout,
     "host_name": _host_name,
-    "service_description": _service_description,
+    "service_description": _service_description("service_description"),
+    "heartbeat_service": _service_description("heartbeat_service"),
     "return_code": _return_code,
     "output": _output,
     "fold": _fold,
+    "window": _window,
+    "end_return_code": _return_code,
+    "fold_prefix": parse_fold_prefix,
+    "quiet": parse_quiet,
     "max_entries": _max_entries,
-    "max_age": _max_age,
-    "spool_dir": _spool_dir,
+    "max_age": _age("max_age"),
+    "spool_dir": _absolute_path("spool_dir"),
+    "metrics_file": _absolute_path("metrics_file"),
     "password_file": read_secret("password_file"),
     "token": _token,
     "token_file": read_secret("token_file"),
@@ -230,5 +223,5 @@ KEYS: dict[str, Callable[[str], object]] = {
     "proxy": parse_proxy,
     "proxy_password_file": read_secret("proxy_password_file"),
     "no_proxy": parse_no_proxy,
-    "hold": _hold,
+    "hold": _age("hold"),
 }

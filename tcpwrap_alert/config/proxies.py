@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ..nsca.server import Proxy
 from .address import parse_port
-from .values import Proxy
 
 DEFAULT_PORT = 3128
 ENVIRONMENT = "environment"

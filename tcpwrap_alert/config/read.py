@@ -55,6 +55,7 @@ class Config:
     Attributes:
         path: where it was read, for messages.
         spool_dirs: the spool directories to look after, the one to write to first; whatever state the rest is in.
+        metrics_file: where numbers for Prometheus go; empty if nowhere. Also whatever state the rest is in.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Config:
     ) -> None:
         self.path = path
         self.spool_dirs = _spool_dirs(lines or [])
+        self.metrics_file = _path_in(lines or [], b"metrics_file", "")
         self._lines = lines or []
         self._is_readable_by_all = is_readable_by_all
         self._fault = fault
@@ -163,14 +165,19 @@ def _spool_dirs(lines: list[bytes]) -> list[str]:
     from_environment = os.environ.get("TCPWRAP_ALERT_SPOOL")
     if from_environment:
         return [from_environment]
-    spool_dir = DEFAULT_SPOOL_DIR
+    return list(dict.fromkeys((_path_in(lines, b"spool_dir", DEFAULT_SPOOL_DIR), DEFAULT_SPOOL_DIR)))
+
+
+def _path_in(lines: list[bytes], wanted: bytes, default: str) -> str:
+    """Return the path that a key above the first section names, understanding no other line."""
+    path = default
     for line in lines:
         if line.lstrip().startswith(b"["):
             break  # a section is about a monitor
         key, _, value = line.partition(b"=")
-        if key.strip() == b"spool_dir" and value.strip().startswith(b"/") and b"\0" not in value:
-            spool_dir = os.fsdecode(value.strip())
-    return list(dict.fromkeys((spool_dir, DEFAULT_SPOOL_DIR)))
+        if key.strip() == wanted and value.strip().startswith(b"/") and b"\0" not in value:
+            path = os.fsdecode(value.strip())
+    return path
 
 
 def _read(path: str) -> tuple[list[bytes], int]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from ..check_result import clean, shown
 from ..errors import ConfigError
 from .address import Address
-from .keys import KEYS, hint_for, parse_password
+from .keys import KEYS, parse_password
+from .other_files import file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,15 +79,23 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
     if b"password" in raw_value and not key.endswith("_file"):
         raise ValueError("more than one key on the line")  # and the line is not shown
     if key not in KEYS:
-        raise ValueError(f"unknown key {shown(key)}; {hint_for(key)}")
-    if key == "spool_dir" and section:
-        raise ValueError("spool_dir belongs above the first section: all monitors share the spool")
+        raise ValueError(f"unknown key {shown(key)}; {_hint(key)}")
+    if key in ("spool_dir", "metrics_file") and section:
+        raise ValueError(f"{key} belongs above the first section: all monitors share the spool")
     try:
         value = raw_value.strip().decode()
     except UnicodeDecodeError:
         raise ValueError(f"the value of {key} is not UTF-8") from None
     _note(values, key, KEYS[key](value))
     _check_either(values, key)
+
+
+def _hint(key: str) -> str:
+    import difflib  # on this path only: the forwarder's start is lean
+
+    known = ["password", *KEYS]
+    near = difflib.get_close_matches(key.lower(), known, 1)
+    return file_of(key) or (f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}")
 
 
 def _check_either(values: dict[str, Any], key: str) -> None:

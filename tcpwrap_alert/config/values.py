@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import os
 
+from ..nsca.server import place
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
-    from ..nsca.server import Server
+    from ..nsca.server import Proxy, Server
+    from .networks import Quiet
 
 DEFAULT_FOLD = 20
+DEFAULT_WINDOW_S = 300
 DEFAULT_MAX_ENTRIES = 100_000
 DEFAULT_MAX_AGE_S = 7 * 86400
 DEFAULT_HOLD_S = 3600
@@ -36,16 +40,30 @@ class Frozen:
 class Wording(Frozen):
     """How this host words a denial: as which service of which host, in which state, with which text.
 
-    `fold` is how many different denials of one pass are sent one by one; 0: all, and repeats, too.
+    Attributes:
+        fold: how many different denials are sent one by one; 0: all, and repeats, too.
+        window_s: for how long equal denials wait after the first one, in seconds; 0: not at all.
+        end_return_code: of the result that tells the end of an episode; None: there is no such result.
+        fold_prefix: of the networks whose clients count as one, for IPv4 and for IPv6; None: each client by itself.
+        quiet: whose denials are told once a day only.
+        heartbeat_service: the service that is told how the spool is.
     """
 
-    __slots__ = ("fold", "host_name", "output", "return_code", "service_description")
+    __slots__ = (
+        "end_return_code", "fold", "fold_prefix", "heartbeat_service", "host_name", "output", "quiet", "return_code",
+        "service_description", "window_s",
+    )  # fmt: skip
 
     host_name: str
     service_description: str
     return_code: int
     output: str
     fold: int
+    window_s: int
+    end_return_code: int | None
+    fold_prefix: tuple[int, int] | None
+    quiet: Quiet | None
+    heartbeat_service: str
 
     def __init__(
         self,
@@ -54,6 +72,11 @@ class Wording(Frozen):
         return_code: int = 2,
         output: str = "Denied {daemon}-{client}",
         fold: int = DEFAULT_FOLD,
+        window_s: int = DEFAULT_WINDOW_S,
+        end_return_code: int | None = None,
+        fold_prefix: tuple[int, int] | None = None,
+        quiet: Quiet | None = None,
+        heartbeat_service: str = "TCP Wrappers Alerting",
     ) -> None:
         self._set(
             host_name=host_name or os.uname().nodename,
@@ -61,6 +84,11 @@ class Wording(Frozen):
             return_code=return_code,
             output=output,
             fold=fold,
+            window_s=window_s,
+            end_return_code=end_return_code,
+            fold_prefix=fold_prefix,
+            quiet=quiet,
+            heartbeat_service=heartbeat_service,
         )
 
 
@@ -109,23 +137,6 @@ class Tls(Frozen):
 
     def __init__(self, ca_file: str = "", cert_file: str = "", key_file: str = "", name: str = "") -> None:
         self._set(ca_file=ca_file, cert_file=cert_file, key_file=key_file, name=name)
-
-
-class Proxy(Frozen):
-    """A web proxy that connects us by the method CONNECT; with a user, it wants Basic authentication."""
-
-    __slots__ = ("host", "password", "port", "user")
-
-    host: str
-    port: int
-    user: str
-    password: bytes
-
-    def __init__(self, host: str, port: int, user: str = "", password: bytes = b"") -> None:
-        self._set(host=host, port=port, user=user, password=password)
-
-    def __str__(self) -> str:
-        return f"proxy {_place(self.host, self.port)}"
 
 
 class Endpoint(Frozen):
@@ -183,11 +194,7 @@ class Endpoint(Frozen):
         )
 
     def __str__(self) -> str:
-        return _place(self.host, self.port)
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return place(self.host, self.port)
 
 
 class Monitor(Frozen):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 from ..errors import NotDelivered, TcpwrapAlertError
 from .boxes import boxes_of, hand_over, is_shared
-from .drain import Drained, drain, leave
+from .drain import Drained, drain
+from .leaving import leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ def attempt(
     try:
         spool.drop_root()
         boxes = boxes_of(spool, config.monitors)
-        faults = hand_over(spool, boxes).faults if is_shared(boxes, spool) else {}
+        faults = {}
+        if is_shared(boxes, spool):
+            faults = hand_over(spool, boxes).faults
+            boxes = [box for box in boxes if os.path.lexists(box.spool.path)]  # nothing was ever for the others
     except TcpwrapAlertError as error:
         raise leave(spool, error) from error
     drained = drain_all(boxes, on_accepted, tries_rested)

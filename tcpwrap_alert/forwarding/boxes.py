@@ -13,7 +13,9 @@ P3  An entry leaves the inbox only after every copy is on disk. A crash in betwe
 from __future__ import annotations
 
 from ..errors import SpoolBusy
+from ..spool.episodes_file import release
 from ..spool.passes import Pass
+from .counting import count_denials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,13 +27,14 @@ HANDED_AT_ONCE = 1000
 
 
 class Box:
-    """A monitor, and the spool with what waits for it."""
+    """A monitor, and the spool with what waits for it; `is_inbox` says that denials are dropped into it."""
 
-    __slots__ = ("monitor", "spool")
+    __slots__ = ("is_inbox", "monitor", "spool")
 
-    def __init__(self, monitor: Monitor, spool: Spool) -> None:
+    def __init__(self, monitor: Monitor, spool: Spool, is_inbox: bool = False) -> None:
         self.monitor = monitor
         self.spool = spool
+        self.is_inbox = is_inbox
 
 
 def boxes_of(spool: Spool, monitors: tuple[Monitor, ...]) -> list[Box]:
@@ -40,7 +43,7 @@ def boxes_of(spool: Spool, monitors: tuple[Monitor, ...]) -> list[Box]:
         return [Box(monitor, spool.box(monitor.name)) for monitor in monitors]
     (monitor,) = monitors
     beside_others = [box for box in spool.boxes() if box.name == monitor.name]
-    return [Box(monitor, spool), *(Box(monitor, box) for box in beside_others)]
+    return [Box(monitor, spool, is_inbox=True), *(Box(monitor, box) for box in beside_others)]
 
 
 def left_behind(spool: Spool, monitors: tuple[Monitor, ...]) -> list[Spool]:
@@ -82,6 +85,7 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
     state = spool.read_state()
     one_pass = Pass(spool, state)
     one_pass.take_back()
+    release(spool)
     names = one_pass.scan()
     if names:
         spool.make_boxes()
@@ -91,6 +95,7 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
         for box in boxes:
             box.spool.enqueue_copies(entries)
         # Every copy is on disk: from here on the boxes are responsible.
+        count_denials(spool, entries)
         for entry in entries:
             spool.remove(entry.name)
         count += len(entries)

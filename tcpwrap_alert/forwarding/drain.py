@@ -5,7 +5,8 @@ and when.
 
 Promises (spool/ has the others):
 
-P3  A queue file goes only after the transport yielded an outcome for it, and that is accepted.
+P3  A queue file goes only after the transport yielded an outcome for it, and that is accepted; or when a tally on disk
+    counts it, until the end of a window (pace.py).
 P4  A rejected result is passed over, and holds up nothing. A DeliveryError ends the run and leaves every file in its
     place, within the bounds of `bounds.py`.
 P6  A run has the monitor's deadline for each connection; waiting for the lock has the same.
@@ -13,26 +14,29 @@ P6  A run has the monitor's deadline for each connection; waiting for the lock h
 
 from __future__ import annotations
 
+import contextlib
 import time
 
-from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..errors import NotDelivered, RejectedError, TcpwrapAlertError
 from ..spool.passes import Pass
-from ..system_log import tell
 from ..transports import open_transport
-from .fold import make_parcels
+from .counting import count_denials, count_outcomes
+from .leaving import leave, leave_waiting
+from .pace import Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..config.values import Monitor
     from ..spool.entry import Entry
-    from ..spool.spool import Spool
     from ..spool.state import State
     from ..transports import Outcome, Transport
     from .boxes import Box
 
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
+# A burst is one message if it is over within this time. It goes on while each look finds more.
+BURST_S = 3.0
+BURST_LOOK_S = 0.2
 # What is read, and folded, before the first of it is sent: this bounds the memory.
 PASS_SIZE = 10_000
 PASS_BYTES = 2_000_000
@@ -42,7 +46,7 @@ class Drained:
     """What a run did.
 
     Attributes:
-        accepted: how many queue files went.
+        accepted: how many queue files went; a tally on disk may have them, until the end of a window.
         faults: why others stay although the monitor takes results, by path.
         left: the names of all that it saw and left.
     """
@@ -77,9 +81,9 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
             state = spool.read_state()
             before = state.encode()
             try:
-                return _Run(spool, monitor, state, on_accepted, tries_rested).drain()
+                return _Run(box, state, on_accepted, tries_rested).drain()
             except TcpwrapAlertError as error:
-                raise _leave_waiting(spool, monitor, state, error) from error
+                raise leave_waiting(spool, monitor, state, error) from error
             finally:
                 if state.encode() != before:
                     spool.write_state(state)
@@ -89,73 +93,25 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
         raise leave(spool, error, monitor) from error
 
 
-def leave(spool: Spool, error: TcpwrapAlertError, monitor: Monitor | None = None) -> NotDelivered:
-    """Leave what waits although no run could begin: on disk, and noted unless somebody else is at work.
-
-    Without a usable configuration nobody knows the bounds.
-    """
-    try:
-        with spool.lock(0):
-            state = spool.read_state()
-            failure = _leave_waiting(spool, monitor, state, error)
-            spool.write_state(state)
-            return failure
-    except SpoolBusy:
-        return NotDelivered(error, _sync(spool, 0.0, error))
-    except SpoolError as second:
-        _tell_second(second, error)
-        return NotDelivered(error, 1)
-
-
-def _leave_waiting(spool: Spool, monitor: Monitor | None, state: State, error: TcpwrapAlertError) -> NotDelivered:
-    """Leave what waits on disk, within its bounds, and note why.
-
-    Only files younger than the last failure are synced: the older ones were synced then.
-    """
-    from ..spool.bounds import keep_within_bounds
-
-    now_s = time.time()
-    synced_until_s = state.failed_at_s if state.failed_at_s <= now_s else 0.0  # the clock was set back
-    waiting = _sync(spool, synced_until_s - 1, error)
-    state.fail(str(error), now_s)
-    if monitor:
-        try:
-            keep_within_bounds(spool, state, monitor.max_entries, monitor.max_age_s)
-        except SpoolError as second:
-            _tell_second(second, error)
-    return NotDelivered(error, waiting)
-
-
-def _sync(spool: Spool, since_s: float, error: TcpwrapAlertError) -> int:
-    try:
-        return spool.sync(since_s)
-    except SpoolError as second:
-        _tell_second(second, error)
-        return 1
-
-
-def _tell_second(second: SpoolError, error: TcpwrapAlertError) -> None:
-    """Tell syslog what the caller does not hear: it gets the first error."""
-    if str(second) != str(error):
-        tell(str(second))
-
-
 class _Run:
     """One run over the spool, with the lock held."""
 
     def __init__(
         self,
-        spool: Spool,
-        monitor: Monitor,
+        box: Box,
         state: State,
         on_accepted: Callable[[int], None] | None,
         tries_rested: bool,
     ) -> None:
-        self._spool = spool
-        self._monitor = monitor
+        self._spool = box.spool
+        self._monitor = box.monitor
+        self._counts_denials = box.is_inbox
         self._state = state
         self._on_accepted = on_accepted
-        self._pass = Pass(spool, state, passes_rested=not tries_rested)
+        self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
+        self._pace = Pace(box.spool, box.monitor.wording, self._count)
+        self._stack = contextlib.ExitStack()
+        self._transport: Transport | None = None
         self._drained = Drained()
 
     def drain(self) -> Drained:
@@ -163,30 +119,59 @@ class _Run:
         drained = self._drained
         self._spool.check_removable()
         self._pass.take_back()
-        with open_transport(self._monitor, self._state.transport) as transport:
-            while self._deliver(transport, self._scan()):
-                pass
+        self._pass.faults.update(self._pace.faults)
+        try:
+            with self._stack:
+                self._gather_burst()
+                while self._deliver(self._scan()):
+                    pass
+        finally:
+            self._pace.save()
+        self._pass.faults.update(self._pace.faults)
         self._state.succeed()
         drained.faults = {f"{self._spool.new}/{name}": error for name, error in self._pass.faults.items()}
         drained.left = self._pass.passed_over
         return drained
 
     def _scan(self) -> list[str]:
-        names = self._pass.scan()
-        if names and self._drained.accepted:
+        if self._drained.accepted and self._pass.scan():
             time.sleep(GATHER_S)
-            names = self._pass.scan()
-        return names
+        self._pace.at_ns = time.time_ns()
+        return self._pass.scan()
 
-    def _deliver(self, transport: Transport, names: Sequence[str]) -> bool:
-        """Deliver what the files `names` hold; return whether any of that has an outcome now."""
+    def _gather_burst(self) -> None:
+        """If several wait, and the number grows, wait for more of them: so a burst is not a first and its rest."""
+        deadline = time.monotonic() + BURST_S
+        count = len(self._pass.scan()) if self._pace.has_windows else 0
+        while count > 1 and time.monotonic() < deadline:
+            time.sleep(BURST_LOOK_S)
+            before, count = count, len(self._pass.scan())
+            if count <= before:
+                return
+
+    def _deliver(self, names: Sequence[str]) -> bool:
+        """Deliver what the files `names` hold, and what is due; return whether any of that has an outcome now."""
         has_outcomes = False
         left = iter(names)
-        while parcels := make_parcels(self._next_entries(left), self._monitor.wording, time.time()):
-            for outcomes in transport.deliver(parcels):
+        while True:
+            entries = self._next_entries(left)
+            going = self._pace.hold(entries)
+            self._pass.faults.update(self._pace.faults)
+            if len(going) < len(entries):
+                has_outcomes = True
+                self._went(len(entries) - len(going))
+            parcels = self._pace.parcels(going)
+            if not parcels and not entries:
+                return has_outcomes
+            for outcomes in self._open().deliver(parcels) if parcels else ():
                 self._take(outcomes)
                 has_outcomes = True
-        return has_outcomes
+
+    def _open(self) -> Transport:
+        """Return the transport. What it needs is loaded only now: perhaps all there is waits for a window's end."""
+        if self._transport is None:
+            self._transport = self._stack.enter_context(open_transport(self._monitor, self._state.transport))
+        return self._transport
 
     def _next_entries(self, names: Iterator[str]) -> list[Entry]:
         """Return what the next of `names` hold: so many that memory stays within its bounds."""
@@ -200,17 +185,33 @@ class _Run:
         return entries
 
     def _take(self, outcomes: Sequence[Outcome]) -> None:
-        accepted = [entry for outcome in outcomes if outcome.is_accepted for entry in outcome.parcel.entries]
+        accepted = [outcome.parcel for outcome in outcomes if outcome.is_accepted]
         # The monitor has these. A failure from here on can only deliver twice, never lose.
-        self._pass.accept(accepted)
+        count_outcomes(self._spool, outcomes)
+        files = [entry for parcel in accepted if not self._pace.accept(parcel) for entry in parcel.entries]
+        self._count(files)
+        self._pass.accept(files)
         for outcome in outcomes:
             if not outcome.is_accepted:
                 self._reject(outcome)
-        self._drained.accepted += len(accepted)
-        if accepted and self._on_accepted:
-            self._on_accepted(len(accepted))
+        self._pace.save()
+        self._went(len(files))
+
+    def _count(self, entries: Sequence[Entry]) -> None:
+        """Count the denials in what leaves the queue, unless they were counted when the box got its copy."""
+        if self._counts_denials:
+            count_denials(self._spool, entries)
+
+    def _went(self, count: int) -> None:
+        self._drained.accepted += count
+        if count and self._on_accepted:
+            self._on_accepted(count)
 
     def _reject(self, outcome: Outcome) -> None:
+        rejection = RejectedError(outcome.rejection, self._monitor)
+        if self._pace.reject(outcome.parcel):
+            self._pass.faults[outcome.parcel.name] = rejection
+            return
         for entry in outcome.parcel.entries:
             self._state.reject(entry.name, outcome.rejection, time.time())
-            self._pass.faults[entry.name] = RejectedError(outcome.rejection, self._monitor)
+            self._pass.faults[entry.name] = rejection

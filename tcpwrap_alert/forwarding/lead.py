@@ -3,6 +3,7 @@
     handle_tcp_wrapper  drops a queue file and, if nobody leads, starts `lead`. It drains until a scan finds nothing,
                         resigns, scans once more. While the monitor is out of reach it stays leader but leaves the
                         lock, with growing pauses, so that a storm during an outage costs drops only; then it leaves.
+                        It stays so, too, while an episode is on (staying.py).
 
 Promises (spool/ and `drain.py` have the others):
 
@@ -24,6 +25,8 @@ from ..spool.spool import Spool
 from ..system_log import tell
 from .attempt import PAUSES_S, attempt
 from .drain import GATHER_S, Drained, raise_faults
+from .metrics import write_metrics
+from .staying import Stay
 from .submit import describe, submit_or_send
 
 TYPE_CHECKING = False
@@ -73,13 +76,26 @@ def lead(spool: Spool, config: Config) -> None:
         TcpwrapAlertError: why something still waits after five minutes of trying.
     """
     spool.drop_root()
+    try:
+        _lead(spool, config)
+    finally:
+        try:
+            write_metrics(config)
+        except TcpwrapAlertError as error:
+            tell(str(error))
+
+
+def _lead(spool: Spool, config: Config) -> None:
     idle_since_s = time.monotonic()
+    stay = Stay(spool, config)
     faults: dict[str, TcpwrapAlertError] = {}
     while spool.leader.take(RESIGNING_S):
         seen = _names(spool)
         drained, failure = Drained(), None
         try:
             drained = _drain_with_pauses(spool, config)
+            while not drained.faults and stay.finds_more(drained.left):
+                drained = _drain_with_pauses(spool, stay.config)
         except NotDelivered as error:
             if not isinstance(error.why, SpoolError):
                 raise

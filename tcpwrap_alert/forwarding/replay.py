@@ -6,6 +6,7 @@ from ..errors import NotDelivered, TcpwrapAlertError
 from ..spool.spool import Spool
 from .attempt import attempt
 from .drain import raise_faults
+from .metrics import write_metrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tri
             if spool.has_work():
                 raise_faults(attempt(spool, config, on_accepted, tries_rested).faults)
         except TcpwrapAlertError as error:
+            failures.append(error)
+    try:
+        write_metrics(config)
+    except TcpwrapAlertError as error:
+        if str(error) not in map(str, failures):  # a spool that cannot be read is told already
             failures.append(error)
     if failures:
         raise _first_with_others(failures)

@@ -56,6 +56,7 @@ class _Worker:
         self._box = box
         self._config_path = config_path
         self._thread: threading.Thread | None = None
+        self._has_failed = False
 
     @property
     def is_done(self) -> bool:
@@ -64,7 +65,9 @@ class _Worker:
 
     def go_on(self, handed: int) -> None:
         """Start delivering what is there at the beginning, and whenever there is more, unless that goes on already."""
-        if self.is_done and (handed or (self._thread is None and self._box.spool.has_work())):
+        spool = self._box.spool
+        is_first = self._thread is None and spool.has_work()
+        if self.is_done and (handed or is_first or (not self._has_failed and spool.is_due())):
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
 
@@ -72,7 +75,7 @@ class _Worker:
         try:
             self.outcome = self._drain_with_pauses()
         except BaseException as error:
-            self.outcome = error
+            self.outcome, self._has_failed = error, True
 
     def _drain_with_pauses(self) -> Drained:
         for number, pause_s in enumerate((*PAUSES_S, 0)):

@@ -14,14 +14,15 @@ import itertools
 import os
 import time
 
-from ..check_result import shown
-from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError
+from ..check_result import format_time, shown
+from ..errors import NotDelivered, RejectedError, SpoolBusy, SpoolError, TcpwrapAlertError, WindowOpen
 from ..spool.entry import Entry
 from ..spool.spool import Spool
 from ..system_log import tell
 from ..transports import Parcel, open_transport
 from .attempt import attempt
 from .boxes import boxes_of, is_shared
+from .counting import count_denials
 from .fold import make_check_result
 
 TYPE_CHECKING = False
@@ -79,6 +80,8 @@ def _enqueue_all(
     for content in contents:
         try:
             items = _submit_to_each(content, spools) if len(spools) > 1 else []
+            if items:
+                count_denials(spool, [Entry("", time.time_ns(), content)])
             if not items and (item := submit_or_send(content, spool, config, lost)):
                 items = [item]
             submitted += items
@@ -135,6 +138,10 @@ def _why_missing(missing: list[Submitted], faults: dict[str, TcpwrapAlertError])
         why = faults[path]
     elif rejection := box.read_state().rejected.get(name):
         why = RejectedError(rejection.reason)
+    elif missing[0].is_counted() and (until_s := box.until_s()) is not None:
+        why = WindowOpen(
+            f"{box.episodes}: an episode of such denials is on, the next window ends {format_time(until_s)}"
+        )
     elif missing[0].is_counted():
         why = SpoolBusy(f"{path}: counted together with others, as too many waited")
     else:

@@ -7,16 +7,19 @@ import time
 
 from ..check_result import clean, format_time
 from ..errors import QueueFileCorrupt, SpoolError
+from ..spool.episodes_file import EpisodesFile
 from ..spool.queue_file import QueueFileUnfinished
 from ..spool.spool import Spool
 from .boxes import boxes_of, is_shared, left_behind
 from .fold import make_check_result
+from .window import tell_window, waiting_by_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from ..check_result import CheckResult
     from ..config.read import Config
     from ..config.values import Wording
     from ..spool.state import State
@@ -78,6 +81,8 @@ def measure_spools(config: Config) -> tuple[int, int, str]:
             names = one.scan()
             count += len(names)
             age_s = max(0, int(time.time() - one.enqueued_at_s(names[0]))) if names else -1
+            if one.is_due() and (until_s := one.until_s()):
+                age_s = max(age_s, int(time.time() - until_s))
             if age_s >= oldest_s:
                 oldest_s, reason = age_s, one.read_state().reason or NOT_TRIED
                 why = reason if one is spool else f"{one.name}: {reason}"
@@ -105,6 +110,23 @@ class _Place:
             row = self._maybe_row(name, state)
             if row is not None:
                 yield {**row, "monitor": self._monitor, "why": row["why"] or self._fault or state.reason}
+        yield from self._later()
+
+    def _later(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows of what waits for the end of a window."""
+        file = EpisodesFile(self._spool)
+        episodes = file.look()
+        for key, lines in waiting_by_key(episodes, self._wording).items():
+            episode = episodes.on.get(key)
+            result = tell_window(key, lines, episode, self._wording, 0)[1].result
+            until_s = episode.until_ns / 1e9 if episode else time.time()
+            yield {
+                "queue_file": clean(file.path),
+                "since": format_time(min(first_ns for _, (_, first_ns, _) in lines) / 1e9),
+                "monitor": self._monitor,
+                **_fields(result),
+                "why": f"waits for the end of a window, at {format_time(until_s)}",
+            }
 
     def _maybe_row(self, name: str, state: State) -> dict[str, Any] | None:
         """Return the row of one queue file, with `why` as far as the file itself tells; None if the file is gone."""
@@ -124,12 +146,15 @@ class _Place:
         return {
             **row,
             "since": format_time(entry.enqueued_at_s),
-            "host_name": result.host_name,
-            "service_description": result.service_description,
-            "return_code": result.return_code,
-            "plugin_output": result.plugin_output,
+            **_fields(result),
             "why": _why(name, entry.enqueued_at_s, state),
         }
+
+
+def _fields(result: CheckResult) -> dict[str, Any]:
+    """Return the columns that a check result fills."""
+    fields = ("host_name", "service_description", "return_code", "plugin_output")
+    return {field: getattr(result, field) for field in fields}
 
 
 def _places(spool: Spool, config: Config) -> list[_Place]:

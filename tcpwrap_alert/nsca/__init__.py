@@ -15,8 +15,9 @@ was sent), ProtocolError (the peer is no NSCA server), RejectedError (wrong pass
 the deadline came before the outcome). What cannot be a check result raises CheckResultError, which is a ValueError.
 
 A relay that ends TCP (stunnel, ssh -L) hides rejections, so the first two deliveries to an address take two seconds
-longer; then we know the way. `Server(verdict="direct")` says that there is no relay. `Ways(memory)` keeps what we know
-in your dict of texts: hand it to `send_check_results` or `Connection`.
+longer; then we know the way. `Server(verdict="direct")` says that there is no relay. With
+`Server(proxy=Proxy("proxy.example", 3128))` you go through a web proxy, which is a relay. `Ways(memory)` keeps what we
+know in your dict of texts: hand it to `send_check_results` or `Connection`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     )
     from .cipher import METHODS
     from .client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
-    from .server import Server
+    from .server import Proxy, Server
     from .ways import Ways
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "DeliveryError",
     "OutcomeUnknown",
     "ProtocolError",
+    "Proxy",
     "RejectedError",
     "Server",
     "TcpwrapAlertError",

@@ -24,13 +24,15 @@ MIN_ADDRESS_SHARE_S = 3.0
 def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, bytes, int]:
     """Return a connected socket, the server by its address, and the init packet's vector and timestamp.
 
-    We take the first address of the name that sends an init packet.
+    We take the first address of the name that sends an init packet. Through a proxy the server keeps its name.
 
     Raises:
         ConnectError: no connection.
         ProtocolError: the peer sent something else than an init packet.
         DeliveryError: it sent nothing, or broke the connection.
     """
+    if server.proxy is not None:
+        return _connect_by_proxy(server, deadline)
     addresses = _resolve(server, deadline)
     for left in range(len(addresses), 0, -1):
         family, kind, protocol, _, address = addresses[-left]
@@ -51,6 +53,21 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
 def remaining(deadline: float) -> float:
     """Return the seconds left; never zero, which would make a socket non-blocking instead of late."""
     return max(deadline - time.monotonic(), 0.001)
+
+
+def _connect_by_proxy(server: Server, deadline: float) -> tuple[socket.socket, Server, bytes, int]:
+    from .proxy import open_stream
+
+    sock = open_stream(server, deadline)
+    try:
+        init_packet = _read_init_packet(sock, deadline, f"within {server.timeout_s:g} s")
+        return (sock, server, *decode_init_packet(init_packet))
+    except DeliveryError as error:
+        sock.close()
+        raise type(error)(error.reason, f"{server} through {server.proxy}", error.errno) from error
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _connect_address(

@@ -28,7 +28,7 @@ RECEIVERS = (STOCK, SINGLE)
 class _Frozen:
     """A value: its attributes are set once, by `_set`."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _set(self, **attributes: object) -> None:
         for name, value in attributes.items():
@@ -36,6 +36,15 @@ class _Frozen:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__}.{name} cannot be changed; use replace()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values().values()))
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Layout(_Frozen):
@@ -59,6 +68,23 @@ class Layout(_Frozen):
         self._set(packet_length=packet_length, escapes=escapes, takes_one=takes_one, tells_outcome=tells_outcome)
 
 
+class Proxy(_Frozen):
+    """A web proxy that connects us by the method CONNECT; with a user, it wants Basic authentication."""
+
+    __slots__ = ("host", "password", "port", "user")
+
+    host: str
+    port: int
+    user: str
+    password: bytes
+
+    def __init__(self, host: str, port: int, user: str = "", password: bytes = b"") -> None:
+        self._set(host=host, port=port, user=user, password=password)
+
+    def __str__(self) -> str:
+        return f"proxy {place(self.host, self.port)}"
+
+
 class Server(_Frozen):
     """Host name or address, port, password (bytes), encryption method, layout, and the deadline of a conversation.
 
@@ -70,12 +96,13 @@ class Server(_Frozen):
         escape_newlines: the server is older than 2.10.1, as one of 2.7 is, and does not escape line breaks itself.
         receiver: "single" if the server is another program than nsca, which takes one packet per connection and no byte
             more: nscatools, Alignak's module, NSClient++. Nobody can know whether it took a packet.
+        proxy: a web proxy that connects us. It ends TCP, so the way is that of a relay: see ways.py.
         verdict: "direct" if nothing between us and the server ends TCP, "relay" if something does, "auto" to find out.
 
     Raises:
         TypeError: the password is not bytes.
-        ValueError: a port that does not exist, a deadline of no or more than a day's seconds, or a `verdict` or
-            `receiver` that does not exist.
+        ValueError: a port that does not exist, a deadline of no or more than a day's seconds, a `verdict` or
+            `receiver` that does not exist, or a proxy on a way that is "direct".
     """
 
     __slots__ = (
@@ -86,6 +113,7 @@ class Server(_Frozen):
         "legacy_2_7_mode",
         "password",
         "port",
+        "proxy",
         "receiver",
         "timeout_s",
         "verdict",
@@ -100,6 +128,7 @@ class Server(_Frozen):
     escape_newlines: bool
     verdict: str
     receiver: str
+    proxy: Proxy | None
     layout: Layout
 
     def __init__(
@@ -113,6 +142,7 @@ class Server(_Frozen):
         escape_newlines: bool = False,
         verdict: str = AUTO,
         receiver: str = STOCK,
+        proxy: Proxy | None = None,
     ) -> None:
         if not isinstance(password, bytes):
             raise TypeError("the password is bytes; encode it")
@@ -124,10 +154,13 @@ class Server(_Frozen):
             raise ValueError(f"verdict '{verdict}' is not one of {', '.join(VERDICTS)}")
         if receiver not in RECEIVERS:
             raise ValueError(f"receiver '{receiver}' is not one of {', '.join(RECEIVERS)}")
+        if proxy is not None and verdict == DIRECT:
+            raise ValueError("verdict=direct cannot be with a proxy, which ends TCP; use auto or relay")
         self._set(
             host=host,
             port=port,
             password=password,
+            proxy=proxy,
             encryption_method=encryption_method,
             legacy_2_7_mode=legacy_2_7_mode,
             timeout_s=timeout_s,
@@ -141,17 +174,16 @@ class Server(_Frozen):
         """Return a server with some other values."""
         return Server(**{**self._values(), **changes})
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Server) and self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._values().values()))
-
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return place(self.host, self.port)
 
     def _values(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "layout"}
+
+
+def place(host: str, port: int) -> str:
+    """Return where something listens, as messages and URLs have it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _find_layout(legacy_2_7_mode: bool, escape_newlines: bool, receiver: str) -> Layout:

@@ -6,6 +6,8 @@ a container) takes the reset and closes to us in an orderly way, as the server d
     direct    a rejection arrives as a reset: the end of the connection tells the outcome
     relay     it arrives as an end of file: we must hold our end back for two seconds (`outcome.py`)
 
+A web proxy is a relay, and there is nothing to find out.
+
 As long as we do not know, we hold our end back. That is right on both ways, needs nothing to be sent twice, and
 leaves nothing to guess; it only takes two seconds longer. From the second acceptance on it is worth to know: then we
 send one packet that every server must reject, over a connection of its own, with the extra byte and the end at once,
@@ -53,11 +55,11 @@ class Ways:
         """Return whether a rejection by this server, named by an address, may look like an acceptance."""
         if not server.layout.tells_outcome or server.verdict == DIRECT:
             return False
-        return server.verdict == RELAY or self._memory.get(f"{KEY}{server}") != DIRECT
+        return server.verdict == RELAY or server.proxy is not None or self._memory.get(f"{KEY}{server}") != DIRECT
 
     def learn(self, server: Server, deadline: float) -> None:
         """Note that this server has accepted something; the second time, find out about the way. Never raises."""
-        if not server.layout.tells_outcome or server.verdict != AUTO:
+        if not server.layout.tells_outcome or server.verdict != AUTO or server.proxy is not None:
             return
         key = f"{KEY}{server}"
         known = self._memory.get(key)

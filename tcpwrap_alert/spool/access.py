@@ -33,7 +33,9 @@ def check_guarded(*directories: str) -> None:
 
 def check_own(directory: str, name: str, uid: int) -> None:
     """Raise SpoolError unless root or the owner wrote a file that is no denial: it chooses its host and service."""
-    if uid not in (0, os.stat(directory).st_uid):
+    with NamingFailure("look at", directory):
+        owner = os.stat(directory).st_uid
+    if uid not in (0, owner):
         what = f"is no denial, and of user {uid}, who does not own the spool, so it is not sent"
         raise SpoolError(f"new/{clean(name)}: {what}; chown or remove it")
 

@@ -25,10 +25,13 @@ class Corrupt:
 
     def put(self, name: str, is_unfinished: bool = False) -> str:
         """Move new/`name` here, under a name that is free, and return its path. Raises SpoolError."""
-        path = os.path.join(self._new, name)
+        return self.put_file(os.path.join(self._new, name), UNFINISHED if is_unfinished else "")
+
+    def put_file(self, path: str, suffix: str = "") -> str:
+        """Move any file of the spool here. As `put`."""
         # A name may have 255 bytes: the part that makes it free must have room.
-        short_name = os.fsdecode(os.fsencode(name)[:MAX_NAME_BYTES])
-        target = os.path.join(self.path, f"{short_name}.{time.time_ns()}{UNFINISHED if is_unfinished else ''}")
+        short_name = os.fsdecode(os.fsencode(os.path.basename(path))[:MAX_NAME_BYTES])
+        target = os.path.join(self.path, f"{short_name}.{time.time_ns()}{suffix}")
         with NamingFailure("set aside", path):
             make_directory(self.path)
             os.rename(path, target)

@@ -6,6 +6,7 @@ Most runs find nothing, every minute on every host. So this module loads little,
 from __future__ import annotations
 
 import os
+import time
 
 from .corrupt import Corrupt
 from .files import NamingFailure
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     P = TypeVar("P", bound="Place")
 
 FOR = "for"
+MAX_WINDOW_S = 86_400 + 60  # no window ends later, unless the clock was set back; with a margin
 
 
 class Place:
@@ -29,6 +31,7 @@ class Place:
         self.new = os.path.join(path, "new")
         self.corrupt = Corrupt(os.path.join(path, "corrupt"), self.new)
         self.leader = Leader(os.path.join(path, "leader"))
+        self.episodes = os.path.join(path, "episodes")
 
     def is_empty(self) -> bool:
         """Say whether nothing waits, without reading more than one name."""
@@ -44,8 +47,21 @@ class Place:
         return not self.has_work() and not self.leader.exists()
 
     def has_work(self) -> bool:
-        """Say whether something waits, here or in a box, or was set aside before its writer completed it."""
-        return not self.is_empty() or bool(self.corrupt.completed()) or any(box.has_work() for box in self.boxes())
+        """Say whether something is to be sent, here or in a box, or was set aside before its writer completed it."""
+        is_empty = self.is_empty() and not self.is_due()
+        return not is_empty or bool(self.corrupt.completed()) or any(box.has_work() for box in self.boxes())
+
+    def is_due(self) -> bool:
+        """Say whether a window has ended, and perhaps something is to be told: see episodes.py."""
+        until_s = self.until_s()
+        return until_s is not None and not 0 < until_s - time.time() <= MAX_WINDOW_S
+
+    def until_s(self) -> float | None:
+        """Return when the next window ends, in seconds since the epoch; None if no episode is on."""
+        try:
+            return os.lstat(self.episodes).st_mtime
+        except OSError:
+            return None
 
     def box(self: P, name: str) -> P:
         """Return the small spool of what waits for one of several monitors."""

@@ -46,15 +46,15 @@ def encode_queue_file(content: Content) -> bytes:
     return LINE_END.join([*lines, END_MARK, b""])
 
 
-def decode_queue_file(data: bytes) -> tuple[str, dict[str, str]]:
+def decode_queue_file(data: bytes, max_bytes: int = MAX_QUEUE_FILE_BYTES) -> tuple[str, dict[str, str]]:
     """Return kind and fields in the bytes of a queue file.
 
     Raises:
         QueueFileUnfinished: there is no end mark.
         QueueFileCorrupt: the bytes are not a queue file.
     """
-    if len(data) > MAX_QUEUE_FILE_BYTES:
-        raise QueueFileCorrupt(f"longer than {MAX_QUEUE_FILE_BYTES} bytes, not a queue file")
+    if len(data) > max_bytes:
+        raise QueueFileCorrupt(f"longer than {max_bytes} bytes, not a queue file")
     if not data:
         raise QueueFileUnfinished("empty: the disk was full, and the alert was sent directly or is in syslog")
     header, *lines = data.split(LINE_END)

@@ -6,6 +6,7 @@ Theory of operation. The spool directory holds
     corrupt/    queue files that were cut short or are not ours, moved here and never deleted
     leader      exists while somebody forwards: see leader.py
     state       what is remembered about the monitor: see state.py
+    episodes    what the monitor is told later: see episodes.py
     for/NAME/   with several monitors, what waits for each: a small spool of its own (forwarding/boxes.py)
 
 The name of the directory is the state of a queue file (queue_file.py) and a transition is one rename. Files are taken
@@ -123,6 +124,15 @@ class Spool(Place):
                 return os.lstat(path).st_mtime
             except FileNotFoundError:
                 return time.time()
+
+    def is_from(self, name: str, at_ns: int) -> bool:
+        """Say whether new/`name` is there, and was enqueued at this very moment."""
+        path = os.path.join(self.new, name)
+        with NamingFailure("look at", path):
+            try:
+                return os.lstat(path).st_mtime_ns == at_ns
+            except FileNotFoundError:
+                return False
 
     def make_boxes(self) -> None:
         """Make the directory of the boxes."""

@@ -2,6 +2,7 @@
 
     failed_at=1795176000.250            when the last delivery failed, s since the epoch; with its reason:
     reason=nagios.example:5667: connection refused
+    status=77                           the exit status that belongs to it
     transport.batch=32                  what the transport wants to know next time; its keys are its own
     rejected=NAME 2 1795176600 REASON   this result was rejected twice, is passed over until then, and why
     unfinished=NAME 81234.5             has no end mark, and when a reader first saw it, s of this machine's uptime
@@ -58,15 +59,17 @@ class State:
 
     def __init__(self) -> None:
         self.reason = ""
+        self.status = 0
         self.failed_at_s = 0.0
         self.transport: dict[str, str] = {}
         self.rejected: dict[str, Rejection] = {}
         self.unfinished: dict[str, float] = {}
         self.seen: dict[str, float] = {}
 
-    def fail(self, reason: str, at_s: float) -> None:
-        """Note why a delivery failed."""
+    def fail(self, reason: str, at_s: float, status: int = 0) -> None:
+        """Note why a delivery failed, and with which exit status."""
         self.reason = reason
+        self.status = status
         self.failed_at_s = at_s
 
     def succeed(self) -> None:
@@ -95,6 +98,7 @@ class State:
         lines = []
         if self.reason:
             lines += [f"failed_at={self.failed_at_s}", f"reason={clean(self.reason)}"]
+            lines += [f"status={self.status}"] if self.status else []
         lines += [f"transport.{key}={clean(value)}" for key, value in self.transport.items()]
         lines += [
             f"rejected={name} {noted.count} {noted.until_s} {clean(noted.reason)}"
@@ -154,6 +158,8 @@ def _note(state: State, key: str, value: str) -> None:
         state.failed_at_s = float(value)
     elif key == "reason":
         state.reason = value
+    elif key == "status":
+        state.status = int(value)
     elif key.startswith("transport."):
         state.transport[key[len("transport.") :]] = value
     elif key == "rejected":

@@ -60,6 +60,10 @@ class Tally:
         """Yield what it counts: each has times of its own."""
         return iter(self)
 
+    def __bool__(self) -> bool:
+        """Say whether it counts anything."""
+        return bool(self._counts)
+
     def __iter__(self) -> Iterator[Counted]:
         """Yield words and (count, first time, last time), the most frequent first; times in ns since the epoch."""
         return iter(sorted(self._counts.items(), key=lambda item: -item[1][0]))

@@ -13,7 +13,7 @@ import socket
 import time
 
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
-from .proxy import open_stream, remaining
+from ..nsca.proxy import open_stream, remaining
 from .tls import make_context, open_tls
 
 TYPE_CHECKING = False

@@ -18,8 +18,8 @@ import time
 
 from ..check_result import CheckResult, cut
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
+from ..nsca.proxy import open_stream
 from . import Outcome
-from .proxy import open_stream
 from .psk import wrap_psk
 
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ import ssl
 import time
 
 from ..errors import ConnectError, ConnectTimedOut, RejectedError
-from .proxy import remaining
+from ..nsca.proxy import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

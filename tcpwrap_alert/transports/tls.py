@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from ..errors import ConnectError, ConnectTimedOut
-from .proxy import open_stream, remaining
+from ..nsca.proxy import open_stream, remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -166,7 +166,7 @@ def test_a_missing_configuration_keeps_the_result(run, command, spool_dir, tmp_p
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("pasword=x", "unknown key 'pasword'; known keys: password, encryption_method, "),
+        ("pasword=x", "unknown key 'pasword'; did you mean password?"),
         ("encryption_method=99", "encryption_method 99 does not exist; known: 0 none, 1 XOR, 2 DES, "),
         ("encryption_method=AES", "encryption_method 'AES' is not a whole number"),
         ("password=" + "x" * 512, "the password has 512 bytes, the limit is 511"),
@@ -179,7 +179,7 @@ def test_wrong_configuration_line_keeps_the_result(run, command, write_config, w
     path.write_text(path.read_text() + f"# a comment\n{line}\n")
     done = run(*command, *DENIAL)
     assert done.returncode == 78
-    assert f"send_nsca.cfg:4: {message}" in one_line(done.stderr)
+    assert f"send_nsca.cfg:5: {message}" in one_line(done.stderr)
     assert "xxxx" not in done.stderr
     assert len(waiting()) == 1
 

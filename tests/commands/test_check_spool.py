@@ -36,8 +36,21 @@ def test_an_empty_spool_is_ok(check, spool_dir):
     assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
 
 
-def test_no_spool_yet_is_ok(check):
-    assert check().returncode == 0
+def test_no_spool_is_unknown(check, tmp_path):
+    done = check()
+    assert done.returncode == 3
+    assert done.stdout.startswith(f"SPOOL UNKNOWN - {tmp_path}/spool/new: there is no such directory; ")
+
+
+@pytest.mark.parametrize("status", [75, 77, 78])
+def test_rejection_is_a_warning_at_once(check, put, spool_dir, status):
+    put(1)
+    state = State()
+    state.fail("nagios.example:5667: wrong password", time.time(), status)
+    Spool(str(spool_dir)).write_state(state)
+    done = check()
+    assert done.returncode == (0 if status == 75 else 1)
+    assert "wrong password" in done.stdout
 
 
 @pytest.mark.parametrize(("age_s", "state"), [(0, 0), (200, 0), (400, 1), (3500, 1), (3700, 2), (10**6, 2), (-500, 0)])

@@ -279,7 +279,7 @@ def test_what_was_delivered_before_an_error_is_counted(send, start, write_config
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("passwort=x\n", ":1: unknown key 'passwort'; known keys:"),
+        ("passwort=x\n", ":1: unknown key 'passwort'; did you mean password?"),
         ("server=a\nencryption_method=7\n", ":2: encryption_method 7 (3-WAY): no NSCA server can use it"),
         (None, ": cannot read the configuration: No such file or directory"),
     ],

@@ -136,6 +136,12 @@ def test_there_is_a_wording_without_a_usable_host_name(read, long_node_name):
     assert read("server=h").wording.service_description == "TCP Wrappers"
 
 
-def test_proxy_is_not_passed_by_in_silence(read):
-    with pytest.raises(ConfigError, match=r"proxy: NSCA goes through none; write proxy=no for this monitor"):
-        read("server=h\nproxy=http://proxy:3128\n").monitors  # noqa: B018 - asked for what it raises
+def test_nsca_server_has_its_proxy(read):
+    (monitor,) = read("server=h\nproxy=http://u@proxy:8080\n").monitors
+    proxy = monitor.targets[0].proxy
+    assert (proxy.host, proxy.port, proxy.user) == ("proxy", 8080, "u")
+
+
+def test_direct_way_and_a_proxy_exclude_each_other(read):
+    with pytest.raises(ConfigError, match=r"verdict=direct cannot be with a proxy, which ends TCP; use auto or relay"):
+        read("server=h\nverdict=direct\nproxy=http://proxy:3128\n").monitors  # noqa: B018 - asked for what it raises

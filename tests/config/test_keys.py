@@ -9,8 +9,9 @@ from tcpwrap_alert.config.keys import KEYS
 
 KNOWN = (
     "password, encryption_method, legacy_2_7_mode, escape_newlines, verdict, receiver, server, port, timeout, "
-    "host_name, service_description, return_code, output, fold, max_entries, max_age, spool_dir, password_file, token, "
-    "token_file, ca_file, cert_file, key_file, tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
+    "host_name, service_description, heartbeat_service, return_code, output, fold, window, end_return_code, "
+    "fold_prefix, quiet, max_entries, max_age, spool_dir, metrics_file, password_file, token, token_file, ca_file, "
+    "cert_file, key_file, tls_name, allow_cleartext, proxy, proxy_password_file, no_proxy, hold"
 )
 METHODS = (
     "0 none, 1 XOR, 2 DES, 3 3DES, 4 CAST-128, 5 CAST-256, 6 xTEA, 8 Blowfish, 9 Twofish, 10 LOKI97, 11 RC2, "
@@ -73,6 +74,23 @@ def test_any_other_max_entries_is_told(write, value):
     assert fault_of(path).startswith(f"{path}:1: max_entries ")
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("window=0", "window '0' is not a number from 1 on with its unit, like 7d, 12h, 30m or 90s; write no "),
+        ("window=5", "window '5' is not a number from 1 on with its unit"),
+        ("window=2d", "window 2d is longer than a day"),
+        ("fold_prefix=33", "fold_prefix '33' is neither no nor two prefixes, for IPv4 and IPv6, like 24/64"),
+        ("fold_prefix=33/64", "fold_prefix 33/64: 33 is not a prefix from 1 to 32"),
+        ("fold_prefix=24/129", "fold_prefix 24/129: 129 is not a prefix from 1 to 128"),
+        ("quiet=192.0.2.300", "quiet '192.0.2.300' is not an address, a network, a name or the path of a file"),
+        ("quiet=/nowhere/quiet", "quiet '/nowhere/quiet' cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_line_about_episodes_is_told(write, line, message):
+    assert fault_of(write(line)).startswith(f"{write(line)}:1: {message}")
+
+
 @pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])
 def test_fold_is_a_number_or_no(read, value, fold):
     assert read(f"fold={value}").sections[""] == {"fold": fold}
@@ -85,8 +103,8 @@ def test_any_other_fold_is_told(write, value):
 
 
 BAD_LINES = [
-    ("pasword=x", f"unknown key 'pasword'; known keys: {KNOWN}"),
-    ("PASSWORD=x", f"unknown key 'PASSWORD'; known keys: {KNOWN}"),
+    ("pasword=x", "unknown key 'pasword'; did you mean password?"),
+    ("PASSWORD=x", "unknown key 'PASSWORD'; did you mean password?"),
     ("=x", f"unknown key ''; known keys: {KNOWN}"),
     (b"x\x1by=1", f"unknown key 'x?y'; known keys: {KNOWN}"),
     ("server=h password=ham", "more than one key on the line"),

@@ -45,6 +45,8 @@ from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import QueueFileCorrupt
 from tcpwrap_alert.forwarding.fold import make_check_result
 from tcpwrap_alert.spool.entry import Entry, decode_content
+from tcpwrap_alert.spool.episodes import Episode, Episodes
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.spool.spool import Spool
@@ -98,6 +100,7 @@ class Scenario(NamedTuple):
         is_up: whether the monitor can be reached.
         is_silent: the script must not print anything, whatever happens.
         settings: further lines of the configuration.
+        counted: how many denials of the first client in `waiting` wait for the end of a window, which is over.
     """
 
     argv: tuple[str, ...]
@@ -107,6 +110,7 @@ class Scenario(NamedTuple):
     is_up: bool = True
     is_silent: bool = False
     settings: str = ""
+    counted: int = 0
 
 
 SCENARIOS = {
@@ -119,6 +123,7 @@ SCENARIOS = {
         ("tcpwrap-alert", "replay"), waiting=(("203.0.113.1", 4),), is_up=False, settings="max_entries=2"
     ),
     "replay": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, leader="stale"),
+    "a window ends": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, settings="window=5m", counted=3),
 }
 
 
@@ -188,6 +193,7 @@ class Place:
             f"host_name={self.host_name}",
             "timeout=5",
             "verdict=direct",
+            "" if "window" in settings else "window=no",
             settings,
             "",
         )
@@ -205,15 +211,29 @@ class Place:
         state = spool.read_state()
         state.unfinished["bad"] = uptime_s() - OLD_S
         spool.write_state(state)
+        if scenario.counted:
+            self._begin_episode(scenario.waiting[0][0], scenario.counted)
         if scenario.leader:
             self.leader.touch()
         if scenario.leader == "stale":
             age(self.leader)
 
+    def _begin_episode(self, client: str, count: int) -> None:
+        """Let an episode be on whose window has ended, with so many denials that wait for that."""
+        now_ns = time.time_ns()
+        episodes = Episodes()
+        episodes.on[f"=Denied sshd-{client}"] = Episode(now_ns - 301 * 10**9, now_ns - 10**9, 300, 1, now_ns)
+        episodes.tally.add(("sshd", client, "unknown", "unknown"), count, now_ns, now_ns)
+        EpisodesFile(Spool(str(self.spool))).write(episodes)
+
     def waiting(self) -> Counter[str]:
         """Return the texts of the alerts that wait."""
         texts: Counter[str] = Counter()
-        for output in filter(None, map(output_of, self.new.iterdir())):
+        episodes = EpisodesFile(Spool(str(self.spool))).look()
+        for (daemon, client, *_), (count, _, _) in episodes.tally:
+            texts[f"Denied {daemon}-{client}"] += count
+        counted = {name for _, name in episodes.counted}
+        for output in filter(None, map(output_of, (path for path in self.new.iterdir() if path.name not in counted))):
             count_in(output, texts)
         return texts
 
@@ -251,7 +271,7 @@ def output_of(path: Path) -> str:
 
 
 # Time, or number and span, performance data and long output are not of the text by which an alert is known.
-OUTPUT = re.compile(r"(.*?)(?: \((?:at|\d+ times,) [^)]*\))?(?:\|denied=(\d+) clients=1.*)?", re.DOTALL)
+OUTPUT = re.compile(r"(.*?)(?: \((?:at|once,|\d+ times,) [^)]*\))?(?:\|denied=(\d+) clients=1.*)?", re.DOTALL)
 
 
 def count_in(output: str, texts: Counter[str]) -> None:
@@ -369,9 +389,10 @@ class Bench:
         place.write_config(self._monitor.server, self._monitor.password)
         problems = []
         for number in range(FINISHING):
-            if number and not os.listdir(place.new):
+            if number and not (os.listdir(place.new) or (place.spool / "episodes").exists()):
                 break
             place.let_time_pass()
+            age(place.spool / "episodes")  # its windows end
             status, printed = replay(place)
             problems += [] if status == 0 else [f"replay {number}: exit status {status}: {printed}"]
             if number == 0 and (kept := place.waiting()):
@@ -379,7 +400,7 @@ class Bench:
         if missing := waiting - (self._received.of(place.host_name) - delivered):
             problems.append(f"not delivered by replay: {dict(missing)}")
         left = {path.name for path in (*place.new.iterdir(), *place.spool.iterdir())}
-        if not left <= {"new", "corrupt", "state", "state.new"}:
+        if not left <= {"new", "corrupt", "state", "state.new", "history", "episodes.new"}:
             problems.append(f"left by replay: {left}")
         return problems
 

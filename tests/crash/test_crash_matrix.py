@@ -54,7 +54,7 @@ def pool(start_nsca, peer, tmp_path):
         monitors.put(Monitor(f"127.0.0.1:{daemon.port}", PASSWORD, daemon.command_file))
     with ProcessPoolExecutor(LANES, context, set_up, (tmp_path, monitors)) as pool:
         yield pool
-    namespaces.unbind(str(tmp_path))
+    namespaces.run("umount", "--lazy", str(tmp_path))  # the daemons, which end later, have files open there
 
 
 @pytest.fixture(scope="module")

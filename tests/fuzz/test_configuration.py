@@ -17,7 +17,7 @@ from tcpwrap_alert.config.read import read_config
 
 SECRET = b"s3cret,Wort"
 EXAMPLE = Path(__file__).parents[2] / "send_nsca.cfg.example"
-SHIPPED = EXAMPLE.read_bytes().replace(b"change me", SECRET)
+SHIPPED = EXAMPLE.read_bytes().replace(b"change me", SECRET).replace(b" /etc/tcpwrap-alert/quiet", b"")
 ALL_SET = re.sub(rb"(?m)^#(?!\w+_file=|token=)(\w+=)", rb"\1", SHIPPED)
 DENIAL = b"tcpwrap-alert 1 denial\0\nclient=203.0.113.7\0\ndaemon=sshd\0\nend\0\n"
 NO_LOOKUP = b"\nserver=127.0.0.1:1\ntimeout=1\n"

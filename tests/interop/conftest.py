@@ -63,7 +63,7 @@ def installed(
     Path(SPOOL, "new").mkdir(parents=True)
     namespaces.bind_over(
         "/etc/send_nsca.cfg",
-        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\nverdict=direct\n",
+        f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\nverdict=direct\nwindow=no\n",
     )
     yield daemon
     wait_for(lambda: not os.path.exists(f"{SPOOL}/leader"), "the forwarder has not left")

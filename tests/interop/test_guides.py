@@ -11,22 +11,26 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from peers.debian_nagios import COMMAND_FILE, START, DebianNagios
+from peers.debian_nagios import COMMAND_FILE, LOG, START, DebianNagios
 from peers.icinga import OWN, PREPARE
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.documents import COMMANDS, PAGES, README, read_blocks
 from support.installation import MONITOR
+from sweeps.conftest import denial
 
 HOOK = "/opt/tcpwrap-alert/bin/handle_tcp_wrapper"
 TCPWRAP_ALERT = "/opt/tcpwrap-alert/bin/tcpwrap-alert"
 SPOOL = Path("/var/spool/tcpwrap-alert")
 CONFIG = Path("/etc/tcpwrap-alert/send_nsca.cfg")
 RULE = "ALL: ALL: spawn (/opt/tcpwrap-alert/bin/handle_tcp_wrapper %h %d) &: deny\n"
-CASES = [(page.stem, block.section) for page in PAGES[1:] for block in read_blocks(page, *COMMANDS)]
+# tests/debian types docs/install.md, on machines of its own.
+GUIDES = [page for page in PAGES[1:] if page.stem != "install"]
+CASES = [(page.stem, block.section) for page in GUIDES for block in read_blocks(page, *COMMANDS)]
 STAGES = {}
 
 
@@ -211,6 +215,29 @@ def second_monitor(host):
     servers[1].stop()
     yield
     assert servers[0].results()[1:] == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.8"]
+
+
+@stage("monitors", "Sweeps: one client at many hosts")
+def forty_hosts(host):
+    nagios = DebianNagios()
+    hosts = [denial(f"host{number:02}", "203.0.113.7", int(time.time())) * 2 for number in range(40)]
+    LOG.write_bytes(b"".join(hosts))
+    yield
+    shutil.copy(host.machine.checkout / "examples" / "nagios" / "tcp-wrappers.cfg", "/etc/nagios4/conf.d/")
+    yield
+    assert "sweeps --submit" in Path("/etc/cron.d/tcpwrap-alert").read_text()
+    nagios.stop()
+
+
+@stage("monitors", "Numbers for Prometheus")
+def prometheus(host):
+    host.nsca()
+    namespaces.mount_tmpfs("/var/lib/prometheus")
+    os.mkdir("/var/lib/prometheus/node-exporter")
+    yield
+    yield
+    assert Path("/var/lib/prometheus/node-exporter/tcpwrap_alert.prom").owner() == "tcpwrap-alert"
+    namespaces.unbind("/var/lib/prometheus")
 
 
 @stage("monitors", "NRPE: ask for the state of the spool")

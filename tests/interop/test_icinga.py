@@ -13,7 +13,7 @@ from peers.nsca_daemon import wait_for
 from support.denials import count_denials, deny
 
 PASSWORD = "s3cret"
-QUIET = "OK - no denied connection for an hour"
+QUIET = "OK - no denied connection for two hours"
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_after_a_quiet_period_the_service_is_ok_again(start_nagios, write_config
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 0
     wait_for(lambda: nagios.service()["current_state"] == "2", "not CRITICAL")
     wait_for(lambda: nagios.service()["current_state"] == "0", "not OK again", 30)
-    assert nagios.service()["plugin_output"] == "OK - no denied connection for an hour"
+    assert nagios.service()["plugin_output"] == "OK - no denied connection for two hours"
 
 
 def test_a_denial_of_before_has_its_own_time(by_command_file, run, spool_dir):
@@ -121,7 +121,7 @@ def owned_by_nagios(start_nagios, monkeypatch):
     namespaces.mount_tmpfs("/var/spool")
     for words in ("-d -m 710 /var/spool/tcpwrap-alert", "-d -m 1730 /var/spool/tcpwrap-alert/new"):
         namespaces.run("install", "-o", "nagios", "-g", "nagios", *words.split())
-    namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\n")
+    namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\nwindow=no\n")
     namespaces.run("chgrp", "nagios", "/etc/send_nsca.cfg")
     namespaces.run("chmod", "640", "/etc/send_nsca.cfg")
     yield start_nagios()

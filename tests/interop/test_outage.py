@@ -290,7 +290,7 @@ def test_drop_waits_while_the_configuration_is_broken(daemon, run, waiting, writ
     write_config(server=f"127.0.0.1:{daemon.port}", pasword="typo")
     drop_all(CLIENTS[:2])
     wait_for(lambda: reason_of(spool_dir), "no attempt was made")
-    assert "send_nsca.cfg:2: unknown key 'pasword'; known keys: password, " in waiting()[0]["why"]
+    assert "send_nsca.cfg:2: unknown key 'pasword'; did you mean password?" in waiting()[0]["why"]
     write_config(server=f"127.0.0.1:{daemon.port}", encryption_method=14, password=PASSWORD, host_name="firestorm")
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert without_time(daemon.results()) == denied(CLIENTS[:2])

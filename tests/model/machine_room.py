@@ -18,8 +18,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from tcpwrap_alert.errors import ConnectError, OutcomeUnknown
-from tcpwrap_alert.forwarding import attempt, drain, lead, sharing, submit
-from tcpwrap_alert.spool import bounds, passes
+from tcpwrap_alert.forwarding import attempt, drain, lead, leaving, sharing, submit
+from tcpwrap_alert.spool import bounds, episodes_file, passes
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.transports import Outcome, Parcel
 
@@ -248,7 +248,9 @@ class MachineRoom:
         patches |= {(time, "sleep"): self.clocks.sleep}
         patches |= {(module, "open_transport"): self._open_transport for module in (drain, submit)}
         patches |= {(module, "threading"): SimpleNamespace(Thread=AtOnce) for module in (attempt, sharing)}
-        patches |= {(module, "tell"): self._tell for module in (drain, lead, sharing, submit, bounds, passes)}
+        patches |= {
+            (module, "tell"): self._tell for module in (episodes_file, lead, leaving, sharing, submit, bounds, passes)
+        }
         return patches
 
     def _open_transport(self, monitor: Any, _memory: dict[str, str]) -> Transport:

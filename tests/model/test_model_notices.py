@@ -14,6 +14,7 @@ from tcpwrap_alert.forwarding import boxes, lead
 from tcpwrap_alert.forwarding.drain import _Run
 from tcpwrap_alert.spool import bounds
 from tcpwrap_alert.spool.corrupt import Corrupt
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.passes import Pass
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.submitted import Submitted
@@ -70,6 +71,11 @@ def test_no_scan_after_resigning_is_noticed(monkeypatch):
 
 def test_removing_without_a_tally_is_noticed(monkeypatch):
     monkeypatch.setattr(bounds, "_replace", lambda spool, folding: [spool.remove(name) for name in folding.names])
+    assert_noticed(SpoolMachine)
+
+
+def test_waiting_without_being_counted_is_noticed(monkeypatch):
+    monkeypatch.setattr(EpisodesFile, "write", lambda self, episodes: None)
     assert_noticed(SpoolMachine)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tcpwrap_alert.nsca import Server
+from tcpwrap_alert.nsca import Proxy, Server
 
 VALUES = {
     "host": "nagios.example",
@@ -16,6 +16,7 @@ VALUES = {
     "escape_newlines": True,
     "verdict": "relay",
     "receiver": "single",
+    "proxy": Proxy("proxy.example", 3128, "u", b"s3cret"),
 }
 
 
@@ -29,6 +30,10 @@ def test_no_attribute_of_a_server_can_be_written(name):
     with pytest.raises(AttributeError, match=rf"Server\.{name} cannot be changed; use replace\(\)"):
         setattr(server, name, 1)
     assert values_of(server) == VALUES
+
+
+def test_password_of_a_proxy_is_not_shown():
+    assert "s3cret" not in f"{VALUES['proxy']!r} {VALUES['proxy']} {Server(**VALUES)!r}"
 
 
 def test_no_attribute_of_a_layout_can_be_written():
@@ -56,6 +61,7 @@ def test_a_change_that_cannot_be_is_an_error():
 
 def test_servers_with_the_same_values_are_equal():
     assert Server(**VALUES) == Server(**VALUES)
+    assert Proxy("p", 1, "u", b"x") == Proxy("p", 1, "u", b"x") != Proxy("p", 1, "u", b"y")
     assert len({Server(**VALUES), Server(**VALUES), Server("h")}) == 2
 
 

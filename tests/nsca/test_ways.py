@@ -24,7 +24,7 @@ from tcpwrap_alert.errors import OutcomeTimedOut, OutcomeUnknown, ProtocolError,
 from tcpwrap_alert.nsca import conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
 from tcpwrap_alert.nsca.outcome import HOLD_S
-from tcpwrap_alert.nsca.server import Server
+from tcpwrap_alert.nsca.server import Proxy, Server
 from tcpwrap_alert.nsca.ways import MAX_WAYS, Ways
 
 PACKET = 4304
@@ -278,3 +278,21 @@ def test_the_2_7_layout_waits_for_nothing(start, monkeypatch, verdict):
 def test_another_verdict_is_an_error(verdict):
     with pytest.raises(ValueError, match=f"verdict '{verdict}' is not one of auto, direct, relay"):
         Server("h", verdict=verdict)
+
+
+def test_web_proxy_is_a_relay_and_is_not_probed():
+    server, memory = Server("h", proxy=Proxy("p", 3128)), {}
+    knowledge = Ways(memory)
+    for _ in range(3):
+        assert knowledge.may_hide_rejections(server)
+        knowledge.learn(server, time.monotonic() + 1)
+    assert memory == {}
+    assert not knowledge.may_hide_rejections(server.replace(receiver="single"))
+
+
+def test_direct_way_of_the_same_server_changes_nothing():
+    """What is known of the way without the proxy says nothing about the way through it."""
+    server = Server("127.0.0.1")
+    knowledge = Ways({f"way.{server}": "direct"})
+    assert not knowledge.may_hide_rejections(server)
+    assert knowledge.may_hide_rejections(server.replace(proxy=Proxy("p", 3128)))

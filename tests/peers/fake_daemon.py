@@ -181,11 +181,11 @@ class FakeDaemon:
                 assert self.stopping.is_set()
                 return
             connection = Connection(self, sock)
-            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
-            self._threads[-1].start()
             with self._arrived:
                 self.connections.append(connection)
                 self._arrived.notify_all()
+            self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
 
     def _serve(self, connection: Connection) -> None:
         try:

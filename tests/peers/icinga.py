@@ -36,7 +36,7 @@ object ApiUser "test" {
 }
 """
 PROCESSES = ("sbin/icinga2 ", "mail-service-notification", "/run/mail/")
-SERVICE = "/v1/objects/services/firestorm!TCP%20Wrappers"
+SERVICES = "/v1/objects/services/firestorm!"
 HEADERS = {"Accept": "application/json", "Authorization": f"Basic {base64.b64encode(b'test:s3cret').decode()}"}
 # Debian's notification script calls `mail` for each notification; ours keeps each, whole, in a file of its own.
 MAIL_DIR = Path("/run/mail")
@@ -50,9 +50,9 @@ INFO = re.compile(r"\[([A-Z]+)\] TCP Wrappers on firestorm is ([A-Z]+)!\n.*?\nIn
 
 
 class Icinga:
-    """One Icinga 2 with the features `command` and `api`; with `quiet` in place of the example's hour."""
+    """One Icinga 2 with the features `command` and `api`; `quiet` and `silent` are for its 2h and 15m."""
 
-    def __init__(self, program: str, openssl: str, quiet: str = "1h") -> None:
+    def __init__(self, program: str, openssl: str, quiet: str = "2h", silent: str = "15m") -> None:
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         for path in OWN:
@@ -62,8 +62,10 @@ class Icinga:
         namespaces.run("cp", "-a", "/run/packaged/.", str(ETC))
         namespaces.run(*PREPARE)
         example = EXAMPLE.read_text()
-        assert example.count("= 1h ") == 1
-        (ETC / "conf.d" / "tcp-wrappers.conf").write_text(example.replace("= 1h ", f"= {quiet} "))
+        assert example.count("= 2h ") == example.count("= 15m\n") == 1
+        (ETC / "conf.d" / "tcp-wrappers.conf").write_text(
+            example.replace("= 2h ", f"= {quiet} ").replace("= 15m\n", f"= {silent}\n")
+        )
         (ETC / "conf.d" / "api-users.conf").write_text(API_USER)
         self._certify(openssl)
         MAIL_DIR.mkdir()
@@ -106,12 +108,12 @@ class Icinga:
         for path in (str(ETC), *OWN):
             namespaces.unbind(path)
 
-    def service(self) -> dict[str, Any]:
-        """Return the service as the API has it: its attributes."""
+    def service(self, name: str = "TCP Wrappers") -> dict[str, Any]:
+        """Return a service as the API has it: its attributes."""
         context = ssl.create_default_context(cafile=str(CERTIFICATES / "ca.crt"))
         connection = http.client.HTTPSConnection(NODE_NAME, API_PORT, timeout=10, context=context)
         try:
-            connection.request("GET", SERVICE, headers=HEADERS)
+            connection.request("GET", SERVICES + name.replace(" ", "%20"), headers=HEADERS)
             answer = json.load(connection.getresponse())
         finally:
             connection.close()

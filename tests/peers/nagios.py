@@ -13,6 +13,7 @@ ROOT = Path("/var/lib/nagios4")
 ETC = Path("/etc/nagios4")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nagios" / "tcp-wrappers.cfg"
 COMMAND_FILE = ROOT / "rw" / "nagios.cmd"
+NOTIFIED = ROOT / "notified"
 OURS = ("commands", "contacts", "templates", "timeperiods")
 SETTINGS = f"""\
 log_file={ROOT}/nagios.log
@@ -43,20 +44,20 @@ additional_freshness_latency=0
 
 
 class Nagios:
-    """One Nagios; with `freshness_threshold_s` in place of the example's hour."""
+    """One Nagios; with `freshness_threshold_s` in place of the example's two hours, `silent_s` of its 15 minutes."""
 
-    def __init__(self, program: str, freshness_threshold_s: int = 3600) -> None:
+    def __init__(self, program: str, freshness_threshold_s: int = 7200, silent_s: int = 900) -> None:
         namespaces.mount_tmpfs(str(ROOT))
         for directory in ("rw", "spool/checkresults", "objects"):
             (ROOT / directory).mkdir(parents=True)
         self._program = program
         self.config = ROOT / "nagios.cfg"
         objects = {name: (ETC / "objects" / f"{name}.cfg").read_text() for name in OURS}
-        # Notifications are counted in the log; no mail is to leave the test.
-        objects["commands"] = re.sub(r"/usr/bin/mail.*", "cat >/dev/null", objects["commands"])
+        # Notifications are counted; no mail is to leave the test.
+        objects["commands"] = re.sub(r"/usr/bin/mail.*", f"grep '^Notification Type' >>{NOTIFIED}", objects["commands"])
         example = EXAMPLE.read_text()
-        assert example.count("3600") == 1
-        objects["tcp-wrappers"] = example.replace("3600", str(freshness_threshold_s))
+        assert example.count("7200") == example.count("900") == 1
+        objects["tcp-wrappers"] = example.replace("900", str(silent_s)).replace("7200", str(freshness_threshold_s))
         for name, text in objects.items():
             (ROOT / "objects" / f"{name}.cfg").write_text(text)
         files = "".join(f"cfg_file={ROOT}/objects/{name}.cfg\n" for name in objects)
@@ -86,13 +87,19 @@ class Nagios:
     def stop(self) -> None:
         """Stop it, and give the machine its directory back."""
         self.halt()
-        namespaces.unbind(str(ROOT))
+        namespaces.run("umount", "--lazy", str(ROOT))  # a worker may still be at it
 
-    def service(self) -> dict[str, str]:
-        """Return the service as status.dat has it."""
+    def service(self, name: str = "TCP Wrappers") -> dict[str, str]:
+        """Return a service as status.dat has it."""
         text = (ROOT / "status.dat").read_text()
-        (block,) = re.findall(r"^servicestatus \{\n(.*?)^\t\}", text, re.DOTALL | re.MULTILINE)
-        return dict(line.strip().split("=", 1) for line in block.splitlines())
+        blocks = re.findall(r"^servicestatus \{\n(.*?)^\t\}", text, re.DOTALL | re.MULTILINE)
+        services = [dict(line.strip().split("=", 1) for line in block.splitlines()) for block in blocks]
+        (found,) = [service for service in services if service["service_description"] == name]
+        return found
+
+    def notified(self) -> int:
+        """Return how often the notification command has been run."""
+        return len(NOTIFIED.read_text().splitlines()) if NOTIFIED.exists() else 0
 
     def logged(self, kind: str) -> list[str]:
         """Return what follows `kind: ` in the log's lines of that kind."""

@@ -55,10 +55,10 @@ class Nrdp:
         if path != self.path:
             return 404, "<html>404 Not Found</html>"
         form = {key: values[0] for key, values in urllib.parse.parse_qs(body.decode()).items()}
-        if "token" not in form:
-            return 200, XML.format(-1, "NO TOKEN")
-        if form["token"] != self.token:
-            return 200, XML.format(-1, "BAD TOKEN")
+        if form.get("token") != self.token:
+            message = "BAD TOKEN" if "token" in form else "NO TOKEN"
+            in_json = json.dumps({"result": {"status": -1, "message": message}})
+            return 200, in_json if "json" in form else XML.format(-1, message)
         if form.get("cmd") != "submitcheck":
             return 200, "No command specified or request handler"
         return 200, json.dumps({"result": self._submit(form.get("json", ""))})

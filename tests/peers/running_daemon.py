@@ -66,13 +66,17 @@ class RunningDaemon:
         return installed.stdout or unpacked[0].name.split("_")[1].replace("%3a", ":")
 
     def processes(self) -> dict[int, str]:
-        """Return the processes of its namespace but the first: pid and state with name, such as `S (sshd)`."""
+        """Return the processes of its namespace but the first: pid and state with name, such as `S (sshd)`.
+
+        Not its own children that it has not reaped yet: nrpe 4.1.3 does that when the next client comes.
+        """
         found = {}
         for pid in namespaces.descendants(self._process.pid)[1:]:
             with contextlib.suppress(OSError):
                 before, _, state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")
                 found[pid] = f"{state[0]} {before.partition(' ')[2]})"
-        return found
+        unreaped = {f"Z {name}" for name in self._own_names()}
+        return {pid: process for pid, process in found.items() if process not in unreaped}
 
     def is_alive(self) -> bool:
         """Return whether the daemon itself runs."""
@@ -84,8 +88,11 @@ class RunningDaemon:
 
     def processes_of_hooks(self) -> list[str]:
         """Return the processes that are not the daemon's own, and all that are dead but not reaped."""
-        own = {f"({Path(program).name})" for program in self.daemon.programs}
+        own = self._own_names()
         return [name for name in self.processes().values() if name.startswith("Z") or name[2:] not in own]
+
+    def _own_names(self) -> set[str]:
+        return {f"({Path(program).name})" for program in self.daemon.programs}
 
 
 class Client(threading.Thread):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,9 +50,9 @@ def read_blocks(page: Path, *languages: str) -> list[Block]:
 class Shell:
     """One bash that gets blocks as its user would paste them; variables and jobs live on from one to the next."""
 
-    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+    def __init__(self, environment: dict[str, str], directory: Path, command: Sequence[str] = ("bash",)) -> None:
         self._process = subprocess.Popen(
-            ["bash"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from peers.alertmanager import Alertmanager, Webhooks
+from peers.alertmanager import EXAMPLE, Alertmanager, Webhooks
 from peers.nsca_daemon import wait_for
 from support.parcels import deliver, parcel
 
@@ -106,8 +106,14 @@ def test_node_that_is_down_is_told(start):
         send(node, parcel(client="a"))
 
 
+def test_example_is_a_valid_configuration(peer):
+    done = subprocess.run([peer("amtool"), "check-config", EXAMPLE], capture_output=True, text=True, timeout=20)
+    assert "SUCCESS" in done.stdout, done.stderr
+    assert done.returncode == 0
+
+
 def test_client_at_40_hosts_is_one_notification(start, webhooks, tmp_path):
-    """Forty real spools, each denying one client, and a route that groups by client."""
+    """Forty real spools, each denying one client, and the route of examples/alertmanager."""
     node = start()
     config = "server=alertmanager+http://127.0.0.1:{port}\nallow_cleartext=true\nhost_name=host{number}\n"
     replays = []

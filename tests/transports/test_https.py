@@ -232,3 +232,42 @@ def test_server_without_tls_sees_nothing_in_clear(tmp_path):
         server.close()
     assert seen[0][:1] == b"\x16"  # a TLS record, of a handshake
     assert b"Denied" not in seen[0]
+
+
+def redirect_elsewhere(sock):
+    sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/\r\nContent-Length: 0\r\n\r\n")
+
+
+def slow_answer(sock):
+    for _ in range(1000):
+        sock.sendall(b"H")
+        time.sleep(0.02)
+
+
+HARM = {
+    "endless": (75, sender(OK + b"\r\n", again=b"x" * 65536)),
+    "slow": (75, slow_answer),
+    "bomb": (75, sender(OK + b"Content-Encoding: gzip\r\n\r\n", gzip.compress(b"x" * 10_000_000))),
+    "huge headers": (75, sender(OK, again=b"X: y\r\n")),
+    "redirect": (77, redirect_elsewhere),
+    "closes": (75, sender(OK + b"Content-Length: 100\r\n\r\n{")),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_alert_outlives_what_a_server_does(serve, tmp_path, spool_dir, write_config, run, harm):
+    """It waits in the spool, and arrives when the server is well again."""
+    status, act = HARM[harm]
+    authority = Authority(tmp_path / "pki")
+    certificate = authority.leaf("h", "127.0.0.1")
+    values = {"token": "s3cret", "ca_file": authority.ca_file, "timeout": 1, "host_name": "firestorm"}
+    write_config(server=f"nrdp+https://127.0.0.1:{serve(act, certificate).port}/nrdp/", **values)
+    done = run("tcpwrap-alert", "deny", "sshd", "203.0.113.7")
+    assert done.returncode == status, done.stderr
+    assert "s3cret" not in done.stderr
+    assert len(list((spool_dir / "new").iterdir())) == 1
+    body = b'{"result":{"status":0,"message":"OK","meta":{"output":"1 checks processed"}}}'
+    well = serve(sender(OK + f"Content-Length: {len(body)}\r\n\r\n".encode() + body), certificate)
+    write_config(server=f"nrdp+https://127.0.0.1:{well.port}/nrdp/", **values)
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert list((spool_dir / "new").iterdir()) == []

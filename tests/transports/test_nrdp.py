@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from peers.nrdp import Nrdp
+from peers.nrdp import XML, Nrdp
 from peers.pki import Authority
 from support.parcels import deliver, parcel
 
@@ -119,6 +119,13 @@ def test_wrong_token_is_told_and_not_shown(nrdp, token, told):
     assert not token or token not in str(caught.value)
     assert nrdp.requests == 1
     assert nrdp.results == []
+
+
+def test_form_that_php_has_dropped_is_told(nrdp):
+    """PHP drops all fields of a form that is too large, and NRDP then speaks XML."""
+    nrdp.answer = (200, XML.format(-1, "NO TOKEN"))
+    with pytest.raises(RejectedError, match="said 'NO TOKEN'"):
+        send(nrdp, *parcels(1))
 
 
 @pytest.mark.parametrize("message", ["HTTPS REQUIRED", "NOT AUTHENTICATED", "BAD_USER"])

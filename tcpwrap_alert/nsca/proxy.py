@@ -1,4 +1,4 @@
-"""A TCP connection to a server, directly or through a web proxy, within a deadline.
+"""A TCP connection to a server of any kind, directly or through a web proxy, within a deadline.
 
 Through a proxy the connection is a tunnel (method CONNECT, RFC 9110, 9.3.6), so any protocol goes through it. The proxy
 looks the name up. Deadlines are in seconds of `time.monotonic()`.
@@ -17,9 +17,23 @@ from ..errors import ConnectError, ConnectTimedOut
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..config.values import Endpoint, Proxy
+    from typing import Protocol
+
+    from .server import Proxy
+
+    class Target(Protocol):
+        """Where to connect to; its text is host:port."""
+
+        @property
+        def host(self) -> str: ...
+        @property
+        def port(self) -> int: ...
+        @property
+        def proxy(self) -> Proxy | None: ...
+
 
 MAX_ANSWER_BYTES = 16_384
+END_OF_HEAD = b"\r\n\r\n"
 REASONS = {
     401: "the proxy does not accept user and password; see proxy and proxy_password_file",
     403: "the proxy does not allow this host or port",
@@ -27,20 +41,20 @@ REASONS = {
 }
 
 
-def open_stream(endpoint: Endpoint, deadline: float) -> socket.socket:
+def open_stream(target: Target, deadline: float) -> socket.socket:
     """Return a connected socket to the server, with no delay between small writes.
 
     Raises:
         ConnectError: no connection: to the proxy, or from the proxy to the server.
     """
-    proxy = endpoint.proxy
+    proxy = target.proxy
     if proxy is None:
-        sock = _connect(endpoint.host, endpoint.port, deadline, str(endpoint))
+        sock = _connect(target.host, target.port, deadline, str(target))
     else:
-        place = f"{endpoint} through {proxy}"
+        place = f"{target} through {proxy}"
         sock = _connect(proxy.host, proxy.port, deadline, place)
         try:
-            _make_tunnel(sock, endpoint, proxy, deadline, place)
+            _make_tunnel(sock, target, proxy, deadline, place)
         except BaseException:
             sock.close()
             raise
@@ -64,8 +78,8 @@ def _connect(host: str, port: int, deadline: float, place: str) -> socket.socket
         raise ConnectError((error.strerror or str(error)).lower(), place, error.errno) from error
 
 
-def _make_tunnel(sock: socket.socket, endpoint: Endpoint, proxy: Proxy, deadline: float, place: str) -> None:
-    request = f"CONNECT {endpoint} HTTP/1.1\r\nHost: {endpoint}\r\n"
+def _make_tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: float, place: str) -> None:
+    request = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
     if proxy.user:
         credentials = base64.b64encode(proxy.user.encode() + b":" + proxy.password).decode()
         request += f"Proxy-Authorization: Basic {credentials}\r\n"
@@ -81,6 +95,8 @@ def _make_tunnel(sock: socket.socket, endpoint: Endpoint, proxy: Proxy, deadline
     status = int(rest[:3]) if rest[:3].isdigit() else 0
     if not version.startswith(b"HTTP/1.") or not status:
         raise ConnectError("what answers there is no web proxy", place)
+    if not answer.endswith(END_OF_HEAD):
+        raise ConnectError("its answer has no end; is this a web proxy?", place)
     if status != 200:
         reason = REASONS.get(status, f"the proxy could not connect to the server (status {status})")
         raise ConnectError(reason, place)
@@ -89,7 +105,7 @@ def _make_tunnel(sock: socket.socket, endpoint: Endpoint, proxy: Proxy, deadline
 def _read_head(sock: socket.socket, deadline: float) -> bytes:
     """Return the answer's head. It is read byte by byte: what follows belongs to the protocol within."""
     head = b""
-    while not head.endswith(b"\r\n\r\n") and len(head) < MAX_ANSWER_BYTES:
+    while not head.endswith(END_OF_HEAD) and len(head) < MAX_ANSWER_BYTES:
         sock.settimeout(remaining(deadline))
         byte = sock.recv(1)
         if not byte:

@@ -1,0 +1,33 @@
+"""The command `tcpwrap-alert heartbeat`."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from ..config.read import Config
+from ..errors import EXIT_KEPT, DeliveryError
+from ..forwarding.health import beat
+from .options import StrictCommand, config_option
+
+
+class NotTold(click.ClickException):
+    """The monitor does not know how this host is; its freshness check will tell."""
+
+    exit_code = EXIT_KEPT
+
+
+@click.command("heartbeat", cls=StrictCommand)
+@config_option()
+def command(config: Config) -> None:
+    """Tell the monitor how the spool is.
+
+    The service of 'heartbeat_service' gets what 'check-spool' says. It goes past what waits, and is never kept. If the
+    monitor hears nothing for some minutes, its freshness check makes the service UNKNOWN: this host is silent.
+
+    Example, in a crontab: */5 * * * * tcpwrap-alert heartbeat
+    """
+    try:
+        beat(config, __version__)
+    except DeliveryError as error:
+        raise NotTold(f"{error}; the monitor was not told how the spool is") from error

@@ -1,0 +1,42 @@
+"""The heartbeat: it goes past what waits, is never kept, and says 75 when the monitor cannot be told."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from tcpwrap_alert import __version__
+from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.spool import history
+
+
+def test_heartbeat_goes_past_what_waits(run, start_nsca, write_config, spool, spool_dir):
+    daemon = start_nsca("single", password="s3cret")
+    write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret", host_name="firestorm")
+    spool.enqueue(Denial("sshd", "203.0.113.7"))
+    history.record(spool.path, time.time(), "sshd", "203.0.113.7", 57)
+    done = run("tcpwrap-alert", "heartbeat")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    (result,) = daemon.results()
+    pattern = (
+        r"firestorm;TCP Wrappers Alerting;0;1 waiting, the oldest for \d+ s: not tried yet; 57 denials in 24 hours, "
+        rf"the last at .+; version {re.escape(__version__)} \| entries=1;;;0 oldest=\d+s;300;3600;0 denied_24h=57;;;0"
+    )
+    assert re.fullmatch(pattern, result)
+    assert len(spool.scan()) == 1
+
+
+def test_heartbeat_that_cannot_be_told_is_75(run, write_config, spool_dir):
+    write_config(server="127.0.0.1:1", heartbeat_service="Alerting")
+    done = run("tcpwrap-alert", "heartbeat")
+    assert done.returncode == 75
+    assert "connection refused; the monitor was not told how the spool is" in done.stderr
+    assert list((spool_dir / "new").iterdir()) == []
+
+
+def test_missing_spool_is_told_as_unknown(run, start_nsca, write_config):
+    daemon = start_nsca("single", password="s3cret")
+    write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret", host_name="firestorm")
+    assert run("tcpwrap-alert", "heartbeat").returncode == 0
+    (result,) = daemon.results()
+    assert result.startswith("firestorm;TCP Wrappers Alerting;3;")
