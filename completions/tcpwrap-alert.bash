@@ -15,11 +15,19 @@ _tcpwrap_alert() {
     'send -c'|'send --config') files=yes ;;
     'replay --config') files=yes ;;
     'queue --config') files=yes ;;
+    'top --since') ;;
+    'top --by') words='client daemon hour' ;;
+    'top --html') files=yes ;;
+    'top --config') files=yes ;;
+    'sweeps --since') ;;
+    'sweeps --hosts') ;;
+    'sweeps --config') files=yes ;;
     'check --allow') files=yes ;;
     'check --deny') files=yes ;;
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
+    'heartbeat --config') files=yes ;;
     'listen --port') ;;
     'listen --config') files=yes ;;
     *)
@@ -29,11 +37,14 @@ _tcpwrap_alert() {
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
         replay) words='--all --config -h --help' ;;
         queue) words='--json --config -h --help' ;;
+        top) words='--since --by --json --csv --html --config -h --help' ;;
+        sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;
         check) words='--allow --deny -h --help' ;;
         check-spool) words='-w --warning -c --critical --config -h --help' ;;
+        heartbeat) words='--config -h --help' ;;
         listen) words='--port --config -h --help' ;;
         demo) words='-h --help' ;;
-        '') words='deny submit send replay queue check check-spool listen demo --version -h --help' ;;
+        '') words='deny submit send replay queue top sweeps check check-spool heartbeat listen demo --version -h --help' ;;
         esac
         ;;
     esac
