@@ -115,6 +115,13 @@ def test_user_spool_and_configuration_are_as_in_readme(debian):
     assert "usage" in debian.run("tcpwrap-alert-send-nsca", "--help").stdout.lower()
 
 
+def test_each_denial_may_go_at_once(debian):
+    """Without windows, so that the tests below need not wait for their ends; the forwarder of an episode ends, too."""
+    debian.shell(f"echo window=no >>{CONFIG}; kill $(pgrep -u tcpwrap-alert) || :")
+    debian.run("tcpwrap-alert", "replay")
+    assert not (debian.root / SPOOL[1:] / "episodes").exists()
+
+
 def test_spool_may_belong_to_another_user(debian):
     """Neither a boot nor an upgrade takes it back."""
     debian.run("chown", "nagios:nagios", SPOOL)
