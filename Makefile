@@ -9,6 +9,7 @@
 # make fuzz          hostile input: tests/fuzz with TIMES (20) times the examples of `test`; some minutes
 # make docs          the tables of docs/daemons.md, from a run of each daemon with each rule; some minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
+# make man           man/, docs/man/ and completions/, from the program; `make docs` does it, too
 # make crash         every fault at every system call of the scripts; half an hour
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
@@ -28,7 +29,7 @@ DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
 ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
     $(addprefix tests/transports/test_,command_file.py nsca_ng.py https.py)
-SOURCES := $(shell find tcpwrap_alert bin -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
+SOURCES := $(shell find tcpwrap_alert bin man completions -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 # These packages cannot be installed beside openbsd-inetd and nsca-client, or are far more than we need; their programs
@@ -138,3 +139,13 @@ COUNT ?= 160
 
 mutants: $(VENV)/installed-for-test peers
 	$(BIN)/python tools/mutants.py $(COUNT) $(MODULE)
+
+# What the tests of man/ and completions/ run.
+PEERS += mandoc zsh fish
+
+.PHONY: man
+docs: man
+
+man: $(VENV)/installed-for-test peers
+	$(BIN)/python tools/man_pages.py
+	$(BIN)/python tools/completion_files.py

@@ -6,6 +6,7 @@ What they let a reader type is typed by tests/interop/test_readme.py, test_upgra
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 
 import click
@@ -61,6 +62,27 @@ def test_link_leads_somewhere(name, path, anchor):
     target = (PATHS[name].parent / path).resolve() if path else PATHS[name]
     assert target.exists()
     assert not anchor or anchor in anchors_of(target)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "man").glob("*.html")), ids=lambda page: page.stem)
+def test_link_of_a_man_page_leads_somewhere(page):
+    text = page.read_text()
+    links = re.findall(r'href="(?!https:)([^"#]*)#?([^"]*)"', text)
+    assert [path for path, _ in links if path and not (page.parent / path).exists()] == []
+    assert [anchor for path, anchor in links if not path and f'id="{anchor}"' not in text] == []
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_page_names_files_that_are_there(name):
+    named = re.findall(r"(?<![\w/.])((?:docs|examples|tests|tools|benchmarks|man|completions)/[\w/.-]+\w)", TEXTS[name])
+    assert [path for path in named if not (ROOT / path).exists() and not (ROOT / "docs" / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_page_names_commands_that_are_there(name):
+    code = "\n".join([*re.findall(r"`([^`\n]+)`", TEXTS[name]), *(block.text for block in read_blocks(PATHS[name]))])
+    called = re.findall(r"(?:^|[ /(])tcpwrap-alert ([a-z][a-z-]*)", code, re.MULTILINE)
+    assert set(called) - {*NAMES, "forward", "replay"} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=PATHS)
@@ -176,7 +198,7 @@ def test_demo_loses_nothing(run):
     assert demo.stdout.endswith("The denied clients received 0 bytes.\nfired 8, delivered 8, lost 0\n")
 
 
-@pytest.mark.parametrize("script", ["bin/handle_tcp_wrapper", ".ci/run"])
+@pytest.mark.parametrize("script", ["bin/handle_tcp_wrapper", ".ci/run", "tools/check-release"])
 def test_shell_script_parses(script):
     shell = "dash" if script.startswith("bin") else "bash"
     subprocess.run([shell, "-n", str(ROOT / script)], check=True)
@@ -202,3 +224,46 @@ def test_table_of_daemons_has_every_case(system):
         )
         for daemon, rule, client in CASES
     ]
+
+
+def check_release(tag, directory):
+    """Run tools/check-release on a copy of what it reads; return its exit status and complaint."""
+    argv = [directory / "tools" / "check-release", tag]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def release(tmp_path):
+    """What a release of 1.2.3 has in its commit."""
+    for name in ("tools", "tcpwrap_alert", "debian"):
+        (tmp_path / name).mkdir()
+    shutil.copy(ROOT / "tools" / "check-release", tmp_path / "tools")
+    (tmp_path / "tcpwrap_alert" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3, 2026-11-30\n")
+    (tmp_path / "debian" / "changelog").write_text("tcpwrap-alert (1.2.3) unstable; urgency=medium\n")
+    return tmp_path
+
+
+def test_tag_that_fits_is_a_release(release):
+    assert check_release("v1.2.3", release) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "complaint"),
+    [
+        ("tcpwrap_alert/__init__.py", '__version__ = "1.2.2"\n', "is not of version 1.2.3"),
+        ("CHANGELOG.md", "## 1.2.3, unreleased\n", "CHANGELOG.md has no line"),
+        ("debian/changelog", "tcpwrap-alert (1.2.2) unstable\n", "debian/changelog does not begin with 1.2.3"),
+    ],
+)
+def test_tag_that_does_not_fit_is_told(release, path, text, complaint):
+    (release / path).write_text(text)
+    status, told = check_release("v1.2.3", release)
+    assert status == 1
+    assert complaint in told
+
+
+def test_workflow_runs_what_is_there():
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    assert re.findall(r"run: (\S+)", workflow) == ["tools/check-release", "make"]

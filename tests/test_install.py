@@ -28,6 +28,15 @@ def test_every_script_is_installed_and_runs(site):
     assert os.access(site / "handle_tcp_wrapper", os.X_OK)
 
 
+def test_man_pages_and_completion_are_installed(site):
+    """Where man, and what reads completions of packages, look for them beside the scripts' directory."""
+    share = site.parent / "share"
+    man = {path.name: path.parent.name for path in (share / "man").rglob("*.[1-8]")}
+    assert man == {path.name: f"man{path.suffix[1:]}" for path in (offline.ROOT / "man").iterdir()}
+    installed = {path.name for path in share.rglob("*completions*/*") if path.is_file()}
+    assert installed == {path.name for path in (offline.ROOT / "completions").iterdir()}
+
+
 def test_a_drop_and_a_replay_work(site, spool_dir, write_config):
     write_config(server="127.0.0.1:1", timeout=1)
     subprocess.run([site / "handle_tcp_wrapper", "203.0.113.7", "sshd"], check=True)

@@ -9,8 +9,22 @@ from ..errors import ConfigError
 
 
 @click.command("check")
-@click.option("--allow", "hosts_allow", default="/etc/hosts.allow", show_default=True, metavar="FILE")
-@click.option("--deny", "hosts_deny", default="/etc/hosts.deny", show_default=True, metavar="FILE")
+@click.option(
+    "--allow",
+    "hosts_allow",
+    default="/etc/hosts.allow",
+    show_default=True,
+    metavar="FILE",
+    help="The hosts.allow to check.",
+)
+@click.option(
+    "--deny",
+    "hosts_deny",
+    default="/etc/hosts.deny",
+    show_default=True,
+    metavar="FILE",
+    help="The hosts.deny to check.",
+)
 def command(hosts_allow: str, hosts_deny: str) -> None:
     """Check the rules in hosts.allow and hosts.deny.
 

@@ -19,8 +19,26 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
 
 
 @click.command("check-spool", cls=StrictCommand)
-@click.option("-w", "--warning", "warning_s", callback=_seconds, default="5m", show_default=True, metavar="AGE")
-@click.option("-c", "--critical", "critical_s", callback=_seconds, default="1h", show_default=True, metavar="AGE")
+@click.option(
+    "-w",
+    "--warning",
+    "warning_s",
+    callback=_seconds,
+    default="5m",
+    show_default=True,
+    metavar="AGE",
+    help="The age from which it is WARNING.",
+)
+@click.option(
+    "-c",
+    "--critical",
+    "critical_s",
+    callback=_seconds,
+    default="1h",
+    show_default=True,
+    metavar="AGE",
+    help="The age from which it is CRITICAL.",
+)
 @config_option()
 def command(warning_s: int, critical_s: int, config: Config) -> None:
     """Be a Nagios plugin: how long the oldest has waited.

@@ -104,7 +104,8 @@ def test_commands_do_what_the_page_says(host, shell, page, section):
 
 
 def test_check_finds_nothing_wrong_with_more_rules(host):
-    allow, deny = (block.text for block in read_blocks(PAGES[1], "text") if block.section == "More rules")
+    (page,) = (page for page in PAGES if page.stem == "daemons")
+    allow, deny = (block.text for block in read_blocks(page, "text") if block.section == "More rules")
     Path("/etc/hosts.evil").touch()
     Path("/etc/hosts.allow").write_text(allow)
     Path("/etc/hosts.deny").write_text(deny)
@@ -158,6 +159,13 @@ def own_file(host):
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
     assert host.run(TCPWRAP_ALERT, "submit", "firestorm", "Backup", "0", "OK").returncode == 0
     assert server.results() == ["firestorm;Backup;0;OK"]
+
+
+@stage("recipes", "Try one host")
+def monitor_shows_it(host):
+    server = host.nsca()
+    yield
+    assert server.results() == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.7"]
 
 
 @stage("monitors", "Nagios 4")

@@ -1,0 +1,56 @@
+# Written by `make man` in the source of tcpwrap-alert.
+_tcpwrap_alert() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' words='' files='' at
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        [[ ${COMP_WORDS[at]} == -* ]] || { command=${COMP_WORDS[at]} && break; }
+    done
+    case "$command $previous" in
+    'deny --config') files=yes ;;
+    'submit --config') files=yes ;;
+    'send -H') ;;
+    'send -p') ;;
+    'send -to') ;;
+    'send -d') ;;
+    'send -ds') ;;
+    'send -c'|'send --config') files=yes ;;
+    'replay --config') files=yes ;;
+    'queue --config') files=yes ;;
+    'top --since') ;;
+    'top --by') words='client daemon hour' ;;
+    'top --html') files=yes ;;
+    'top --config') files=yes ;;
+    'sweeps --since') ;;
+    'sweeps --hosts') ;;
+    'sweeps --config') files=yes ;;
+    'check --allow') files=yes ;;
+    'check --deny') files=yes ;;
+    'check-spool -w'|'check-spool --warning') ;;
+    'check-spool -c'|'check-spool --critical') ;;
+    'check-spool --config') files=yes ;;
+    'heartbeat --config') files=yes ;;
+    'listen --port') ;;
+    'listen --config') files=yes ;;
+    *)
+        case $command in
+        deny) words='--config -h --help' ;;
+        submit) words='--config -h --help' ;;
+        send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
+        replay) words='--all --config -h --help' ;;
+        queue) words='--json --config -h --help' ;;
+        top) words='--since --by --json --csv --html --config -h --help' ;;
+        sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;
+        check) words='--allow --deny -h --help' ;;
+        check-spool) words='-w --warning -c --critical --config -h --help' ;;
+        heartbeat) words='--config -h --help' ;;
+        listen) words='--port --config -h --help' ;;
+        demo) words='-h --help' ;;
+        '') words='deny submit send replay queue top sweeps check check-spool heartbeat listen demo --version -h --help' ;;
+        esac
+        ;;
+    esac
+    COMPREPLY=()
+    [[ ! $words ]] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    [[ $files ]] && compopt -o filenames && mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$current")
+    return 0
+}
+complete -F _tcpwrap_alert tcpwrap-alert
