@@ -182,7 +182,7 @@ def monitored(installed, start_nsca, mounts):
     daemon = start_nsca(method=14, password=PASSWORD)
     settings = (
         f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\n"
-        "verdict=direct\n"
+        "verdict=direct\nwindow=no\n"
     )
     mounts("/etc/send_nsca.cfg", settings)
     shutil.chown("/etc/send_nsca.cfg", "root", OWNER)
