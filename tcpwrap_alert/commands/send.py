@@ -119,26 +119,12 @@ def command(
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """
-    if single_result and end:
-        raise BadInput("--single-result takes all input as one check result, so -ds cannot end one")
-    if delimiter[:1] in ((end or ETB)[:1], b"\n", b"\r"):
-        raise BadInput("the delimiter between fields cannot be what ends a check result")
-    faults = 0
-
-    def tell_fault(lineno: int, what: str) -> None:
-        nonlocal faults
-        faults += 1
-        say(f"line {lineno}: {what}; not sent")
-
+    faults: list[int] = []
+    records = _records(delimiter, end, single_result, faults)
     if sys.stderr and sys.stderr.isatty():  # cron would mail it each time
         warn(config)
-    records = Records(tell_fault, delimiter, b"" if single_result else end and end[:1])
     try:
-        if spool:
-            _check_same_server(config, options)
-            count = spool_input(STDIN, records, config)
-        else:
-            count = _send(records, _server(config, **options), config)
+        count = _deliver(records, spool, config, options)
     except UsageError as error:
         raise BadInput(str(error)) from error
     except TcpwrapAlertError as error:
@@ -149,6 +135,28 @@ def command(
         click.echo(f"{count} data packet(s) sent to host successfully.")
     if faults or not count:
         click.get_current_context().exit(BadInput.exit_code if faults else NotSent.exit_code)
+
+
+def _records(delimiter: bytes, end: bytes | None, is_single: bool, faults: list[int]) -> Records:
+    """Return how to cut the input; `faults` gets the number of each line that is at fault, which is told at once."""
+    if is_single and end:
+        raise BadInput("--single-result takes all input as one check result, so -ds cannot end one")
+    if delimiter[:1] in ((end or ETB)[:1], b"\n", b"\r"):
+        raise BadInput("the delimiter between fields cannot be what ends a check result")
+
+    def tell_fault(lineno: int, what: str) -> None:
+        faults.append(lineno)
+        say(f"line {lineno}: {what}; not sent")
+
+    return Records(tell_fault, delimiter, b"" if is_single else end and end[:1])
+
+
+def _deliver(records: Records, spool: bool, config: Config, options: dict[str, Any]) -> int:
+    """Send all records, by way of the spool or not; return how many were accepted."""
+    if not spool:
+        return _send(records, _server(config, **options), config)
+    _check_same_server(config, options)
+    return spool_input(STDIN, records, config)
 
 
 def _server(

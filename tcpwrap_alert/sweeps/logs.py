@@ -14,7 +14,7 @@ from ..errors import LogError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import IO
+    from io import BufferedIOBase
 
 BLOCK_BYTES = 1 << 20
 TIME_STAMP = re.compile(rb"^\[(?:\d{9,11}|\d{4}-\d\d-\d\d [^\]\n]{8,30})\] ", re.MULTILINE)
@@ -74,7 +74,7 @@ class ReadLog:
             yield rest
 
 
-def open_log(path: str) -> IO[bytes]:
+def open_log(path: str) -> BufferedIOBase:
     """Return the open log. Raises OSError; also for a FIFO, which would hold us."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -83,4 +83,4 @@ def open_log(path: str) -> IO[bytes]:
     if not path.endswith(".gz"):
         return open(fd, "rb")
     os.close(fd)
-    return gzip.open(path, "rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb")

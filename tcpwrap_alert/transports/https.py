@@ -110,6 +110,7 @@ class HttpConnection:
         stream = _DeadlineStream(sock, deadline)
         try:
             stream.send(request)
+            # It wants a socket, and asks it for makefile() alone.
             response = http.client.HTTPResponse(stream, method="POST")  # type: ignore[arg-type]
             response.begin()
             body = _read_body(response)

@@ -60,6 +60,7 @@ class StdlibStream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # there is no certificate; CERT_REQUIRED stays, and nothing is believed
         context.set_ciphers(CIPHERS)
+        # Python has it from 3.13 on; on older ones this class is not used.
         context.set_psk_client_callback(lambda _hint: (endpoint.user, endpoint.password))  # type: ignore[attr-defined]
         sock.settimeout(remaining(deadline))
         try:

@@ -21,10 +21,11 @@ from tcpwrap_alert.spool.history import record
 
 HOUR_S = 3600
 HOSTILE = "<script>document.title='taken'</script><img/src=x>&amp;"
-OPTIONS = (  # noqa: SIM905
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --window-size=1000,1300"
-).split()
+OPTIONS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--hide-scrollbars", "--window-size=1000,1300"),
+)
 ARTEFACTS = Path(sys.prefix)  # .venv, where they stay for people to look at
 
 

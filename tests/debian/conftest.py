@@ -26,13 +26,13 @@ def environment() -> None:
 
 @pytest.fixture(scope="module", params=SUITES)
 def debian(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
-    """A fresh Debian with our checkout in /root/tcpwrap-alert; the tests of a module change it one after the other."""
+    """A fresh Debian with our checkout in /usr/src; the tests of a module change it one after the other."""
     lower = ROOTS / request.param
     if not namespaces.entered or not lower.is_dir():
         skip_or_fail(f"no root {lower}: make test-deb")
     with booted(lower, tmp_path_factory.mktemp(request.param)) as machine:
-        copy_checkout(machine.root / "root" / "tcpwrap-alert")
-        shutil.rmtree(machine.root / "root" / "tcpwrap-alert" / "dist", ignore_errors=True)
+        copy_checkout(machine.root / "usr" / "src" / "tcpwrap-alert")
+        shutil.rmtree(machine.root / "usr" / "src" / "tcpwrap-alert" / "dist", ignore_errors=True)
         yield machine
 
 

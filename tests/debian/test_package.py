@@ -80,8 +80,8 @@ def storm(debian):
 
 
 def copy_into(debian, package):
-    shutil.copy(package, debian.root / "root")
-    return f"/root/{Path(package).name}"
+    shutil.copy(package, debian.root / "usr" / "src")
+    return f"/usr/src/{Path(package).name}"
 
 
 def stat(debian, *paths):
@@ -94,7 +94,7 @@ def test_guide_leads_to_critical_in_nagios(debian, record_property):
     commands = re.sub(r"<<'EOF'\n.*?\nEOF", "<<", COMMANDS.text, flags=re.DOTALL).splitlines()
     assert len(commands) <= 8
     with Shell({}, Path("/"), [*debian.enter, "bash"]) as shell:
-        shell.type("cd /root/tcpwrap-alert\n")
+        shell.type("cd /usr/src/tcpwrap-alert\n")
         before, install, after = COMMANDS.text.partition("apt-get install -y --no-install-recommends ./")
         shell.run(COMMANDS._replace(text=before))
         started = time.monotonic()
@@ -188,7 +188,7 @@ def test_alert_of_another_user_leaves_at_once(debian, texts):
 
 def test_upgrade_in_a_storm_loses_no_alert(debian, texts, waiting, storm, next_version):
     before = len(texts())
-    (old,) = (debian.root / "root" / "tcpwrap-alert" / "dist").glob("*.deb")
+    (old,) = (debian.root / "usr" / "src" / "tcpwrap-alert" / "dist").glob("*.deb")
     versions = (copy_into(debian, next_version), copy_into(debian, old))
     config = debian.read(CONFIG)
     for package in (*versions, versions[0]):
@@ -220,7 +220,7 @@ def test_purge_keeps_what_no_monitor_has_seen(debian, waiting):
 
 
 def test_purge_of_an_empty_spool_leaves_nothing(debian):
-    (package,) = (debian.root / "root" / "tcpwrap-alert" / "dist").glob("*.deb")
+    (package,) = (debian.root / "usr" / "src" / "tcpwrap-alert" / "dist").glob("*.deb")
     debian.shell(f"rm {SPOOL}/new/*; dpkg -i {copy_into(debian, package)}; apt-get purge -y tcpwrap-alert")
-    left = debian.shell("find / -xdev -name '*tcpwrap-alert*' -not -path '/root/*' -not -path '/var/log/*'")
+    left = debian.shell("find / -xdev -name '*tcpwrap-alert*' -not -path '/usr/src/*' -not -path '/var/log/*'")
     assert [path for path in left.splitlines() if "deb-systemd-helper" not in path] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
+import pynsca
 import pytest
 from peers.nsca_ng import NscaNg
 from peers.programs import free_port
@@ -78,7 +79,6 @@ def test_ng_client_sends_a_word_as_state(ng_client, ng_server):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its socket open
 def test_pynsca_needs_python_2(start_nsca):
-    pynsca = pytest.importorskip("pynsca")
     server = start_nsca(method=1, password="s3cret")
     with pytest.raises((AttributeError, TypeError)):
         pynsca.NSCANotifier("127.0.0.1", server.port, 1, "s3cret").svc_result("firestorm", "TCP Wrappers", 2, "out")

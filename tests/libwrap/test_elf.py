@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from support.elf import program
+from support.missing import skip_or_fail
 
 from tcpwrap_alert.libwrap.elf import needed_libraries
 from tcpwrap_alert.libwrap.linked import is_linked
@@ -52,7 +53,7 @@ def test_file_that_is_no_file_is_no_error(tmp_path):
 def test_linked_programs_are_those_that_ldd_finds(peer, directory):
     ldd = peer("ldd")
     if not os.path.isdir(directory):
-        pytest.skip(f"no {directory}")
+        skip_or_fail(f"no {directory}")
     programs = [entry.path for entry in os.scandir(directory) if entry.is_file()]
     ours = {path for path in programs if is_linked(path)}
     assert ours == {
