@@ -119,7 +119,7 @@ class _Demo:
         self._config.touch(0o600)
         self._config.write_text(
             f"server=127.0.0.1:{self._port}\nencryption_method={AES}\npassword={self._password}\n"
-            f"host_name={HOST_NAME}\nwindow=no\n"
+            f"host_name={HOST_NAME}\nwindow=no\nverdict=direct\n"
         )
 
     def _fire(self) -> None:

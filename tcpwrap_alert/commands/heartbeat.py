@@ -22,10 +22,13 @@ class NotTold(click.ClickException):
 def command(config: Config) -> None:
     """Tell the monitor how the spool is.
 
-    The service of 'heartbeat_service' gets what 'check-spool' says. It goes past what waits, and is never kept. If the
-    monitor hears nothing for some minutes, its freshness check makes the service UNKNOWN: this host is silent.
+    The service of 'heartbeat_service' gets what 'check-spool' says. It is sent before what waits, and is never kept. If
+    the monitor hears nothing for some minutes, its freshness check makes the service UNKNOWN: this host is silent.
 
-    Example, in a crontab: */5 * * * * tcpwrap-alert heartbeat
+    Example, a line of /etc/cron.d/tcpwrap-alert, with the owner of the spool:
+
+    \b
+    */5 * * * * tcpwrap-alert /opt/tcpwrap-alert/bin/tcpwrap-alert heartbeat
     """
     try:
         beat(config, __version__)

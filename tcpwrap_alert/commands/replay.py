@@ -24,7 +24,10 @@ def command(tries_rested: bool, config: Config) -> None:
     Says nothing when all is well. A result that the monitor has rejected is tried again after ten minutes, then after
     longer and longer pauses.
 
-    Example, in a crontab: * * * * * tcpwrap-alert replay
+    Example, a line of /etc/cron.d/tcpwrap-alert, with the owner of the spool:
+
+    \b
+    * * * * * tcpwrap-alert /opt/tcpwrap-alert/bin/tcpwrap-alert replay
     """
     waiting = count_waiting(config)
     if waiting:

@@ -107,15 +107,15 @@ def command(
 
     CHAR is a character or its code, like 0x09 or 44. A run of blanks is one delimiter.
 
-    Exit status: 0 the NSCA server accepted all; 2 it did not, or there was nothing to send; 3 usage, or something that
-    is no check result.
+    Exit status: 0 the NSCA server accepted all; 2 it did not, there was nothing to send, or the configuration is wrong;
+    3 usage, or something that is no check result.
 
     With --spool everything goes into the spool first, and from there to the configuration's server. What is not
     accepted stays there. Then the status is that of the other commands: 75, 77, 78. It is 3 if something was no check
     result.
 
-    A link called send_nsca to tcpwrap-alert is this command: ln -s /opt/tcpwrap-alert/bin/tcpwrap-alert
-    /usr/local/bin/send_nsca
+    A link called send_nsca to tcpwrap-alert, where you installed it, is this command: ln -s
+    /opt/tcpwrap-alert/bin/tcpwrap-alert /usr/local/bin/send_nsca
 
     Example: printf 'firestorm\\tBackup\\t0\\tOK\\n' | tcpwrap-alert send nagios.example
     """

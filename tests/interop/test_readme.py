@@ -108,8 +108,8 @@ def test_second_session_stops_the_fuse(readme, machine, nsca, shell):
     for section in HOST:
         readme(section)
     assert namespaces.processes("sleep 600; sed")
-    assert "`kill $!`" in README.read_text()
-    shell.type("kill $!\n")
+    assert "`kill $fuse`" in README.read_text()
+    shell.type("kill $fuse\n")
     wait_for(lambda: not namespaces.processes("sleep 600; sed"), "the fuse burns on")
 
 
