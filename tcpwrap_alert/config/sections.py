@@ -9,7 +9,6 @@ from ..check_result import clean, shown
 from ..errors import ConfigError
 from .address import Address
 from .keys import KEYS, parse_password
-from .other_files import file_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +91,8 @@ def _read_line(values: dict[str, Any], line: bytes, section: str) -> None:
 
 def _hint(key: str) -> str:
     import difflib  # on this path only: the forwarder's start is lean
+
+    from .other_files import file_of
 
     known = ["password", *KEYS]
     near = difflib.get_close_matches(key.lower(), known, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 
 from ..errors import NotDelivered, TcpwrapAlertError
 from .boxes import boxes_of, hand_over, is_shared
@@ -50,6 +49,8 @@ def drain_all(
     """
     if len(boxes) == 1:
         return drain(boxes[0], on_accepted, tries_rested)
+    import threading  # most hosts have one monitor
+
     outcomes: list[Drained | BaseException] = []
 
     def drain_one(box: Box) -> None:
