@@ -7,6 +7,7 @@ import subprocess
 
 import pynsca
 import pytest
+from peers.nsca_daemon import wait_for
 from peers.nsca_ng import NscaNg
 from peers.programs import free_port
 from support.documents import ROOT
@@ -69,12 +70,13 @@ def test_ng_client_tells_outage_and_rejections(ng_client, ng_server):
     assert ng_client(ng_server.port, "wrong") != 0
     assert ng_client(ng_server.port, record=RESULT.replace("TCP Wrappers", "Another")) != 0
     assert ng_client(free_port()) != 0
+    wait_for(ng_server.lines, "the first did not arrive")
     assert len(ng_server.lines()) == 1
 
 
 def test_ng_client_sends_a_word_as_state(ng_client, ng_server):
     assert ng_client(ng_server.port, record=RESULT.replace("\t2\t", "\tCRITICAL\t")) == 0
-    assert "TCP Wrappers;CRITICAL;" in ng_server.text()
+    wait_for(lambda: "TCP Wrappers;CRITICAL;" in ng_server.text(), "the word did not arrive")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its socket open
