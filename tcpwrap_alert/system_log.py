@@ -11,10 +11,10 @@ stream a line ends in NUL, as the C library (glibc, misc/syslog.c) ends it.
 from __future__ import annotations
 
 import os
-import socket
 import time
 
 from .check_result import clean, cut
+from .sockets import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,12 +48,15 @@ class SystemLog:
                 return
 
     def _send(self, path: str, kind: int, line: bytes, waits: bool) -> None:
-        with socket.socket(socket.AF_UNIX, kind) as sock:
+        sock = socket.socket(socket.AF_UNIX, kind)
+        try:
             sock.setblocking(False)
             self._call(sock.connect, path, waits)
             left = line + b"\0" if kind == socket.SOCK_STREAM else line
             while left:
                 left = left[self._call(sock.send, left, waits) :]
+        finally:
+            sock.close()
 
     def _call(self, function: Callable[[Any], Any], argument: object, waits: bool) -> Any:
         """Call until that does not say that syslog is busy. Raises BlockingIOError when it still is."""

@@ -14,7 +14,6 @@ P6  A run has the monitor's deadline for each connection; waiting for the lock h
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from ..errors import NotDelivered, RejectedError, TcpwrapAlertError
@@ -27,10 +26,13 @@ from .pace import Pace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any
 
+    from ..config.values import Monitor
     from ..spool.entry import Entry
     from ..spool.state import State
-    from ..transports import Outcome, Transport
+    from ..transports import Outcome, Parcel, Transport
     from .boxes import Box
 
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
@@ -93,6 +95,28 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
         raise leave(spool, error, monitor) from error
 
 
+class _OpenedWhenUsed:
+    """A transport that its first delivery opens, and loads: perhaps all there is waits for a window's end."""
+
+    def __init__(self, monitor: Monitor, memory: dict[str, str]) -> None:
+        self._monitor = monitor
+        self._memory = memory
+        self._context: AbstractContextManager[Transport] | None = None
+        self._transport: Transport | None = None
+
+    def __enter__(self) -> _OpenedWhenUsed:
+        return self
+
+    def __exit__(self, *raised: Any) -> bool | None:
+        return self._context.__exit__(*raised) if self._transport and self._context else None
+
+    def deliver(self, parcels: Sequence[Parcel]) -> Iterator[Sequence[Outcome]]:
+        if self._transport is None:
+            self._context = open_transport(self._monitor, self._memory)
+            self._transport = self._context.__enter__()
+        return self._transport.deliver(parcels)
+
+
 class _Run:
     """One run over the spool, with the lock held."""
 
@@ -110,8 +134,7 @@ class _Run:
         self._on_accepted = on_accepted
         self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
         self._pace = Pace(box.spool, box.monitor.wording, self._count)
-        self._stack = contextlib.ExitStack()
-        self._transport: Transport | None = None
+        self._transport = _OpenedWhenUsed(box.monitor, state.transport)
         self._drained = Drained()
 
     def drain(self) -> Drained:
@@ -121,7 +144,7 @@ class _Run:
         self._pass.take_back()
         self._pass.faults.update(self._pace.faults)
         try:
-            with self._stack:
+            with self._transport:
                 self._gather_burst()
                 while self._deliver(self._scan()):
                     pass
@@ -163,15 +186,9 @@ class _Run:
             parcels = self._pace.parcels(going)
             if not parcels and not entries:
                 return has_outcomes
-            for outcomes in self._open().deliver(parcels) if parcels else ():
+            for outcomes in self._transport.deliver(parcels) if parcels else ():
                 self._take(outcomes)
                 has_outcomes = True
-
-    def _open(self) -> Transport:
-        """Return the transport. What it needs is loaded only now: perhaps all there is waits for a window's end."""
-        if self._transport is None:
-            self._transport = self._stack.enter_context(open_transport(self._monitor, self._state.transport))
-        return self._transport
 
     def _next_entries(self, names: Iterator[str]) -> list[Entry]:
         """Return what the next of `names` hold: so many that memory stays within its bounds."""

@@ -6,10 +6,10 @@ We try all addresses of a name; a dead one must leave time for those behind it. 
 
 from __future__ import annotations
 
-import socket
 import time
 
 from ..errors import ConnectError, ConnectTimedOut, DeliveryError, ProtocolError, ProtocolTimedOut, TimedOut
+from ..sockets import socket
 from .packet import INIT_PACKET_LENGTH, decode_init_packet
 
 TYPE_CHECKING = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-import socket
 import time
 
 from ..errors import DeliveryError, ProtocolError
+from ..sockets import socket
 from .cipher import check_method, make_encryptor
 from .connect import connect, remaining
 from .outcome import (

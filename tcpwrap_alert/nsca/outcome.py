@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import socket
 import struct
 import sys
 import termios
 
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, RejectedError
+from ..sockets import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ works, and so that the end of the probe was no accident.
 
 from __future__ import annotations
 
-import socket
 import time
 
+from ..sockets import socket
 from .connect import connect, remaining
 from .outcome import EXTRA_BYTE
 from .padding import random_letters

@@ -26,6 +26,7 @@ from peers.fake_daemon import (
 from support import namespaces
 from support.results import PASSWORD, fields_of, make_results, server_of
 
+from tcpwrap_alert import sockets
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import (
     ConnectError,
@@ -454,7 +455,7 @@ def test_a_look_up_that_hangs_ends_at_the_deadline(monkeypatch):
             over.wait(fake_daemon.DEADLINE_S)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", hanging_getaddrinfo)
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", hanging_getaddrinfo)
     error, took_s = send_in_vain(Server("slow.test", 5667, PASSWORD, timeout_s=TIMEOUT_S))
     over.set()
     assert type(error) is ConnectTimedOut
@@ -559,13 +560,13 @@ def test_address_of_a_missing_family_is_passed_over(start, monkeypatch):
     daemon = start()
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", daemon.port, 0, 0))
     present = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", daemon.port))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking, present])
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking, present])
     assert send_check_results(server_of(daemon, host="nagios.test"), make_results(1)) == ACCEPTED
 
 
 def test_only_address_of_a_missing_family_is_one_error(monkeypatch):
     lacking = (socket.AF_APPLETALK, socket.SOCK_STREAM, 6, "", ("::1", 5667, 0, 0))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking])
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", lambda *_args, **_kwargs: [lacking])
     error, _ = send_in_vain(Server("nagios.test", 5667, PASSWORD))
     assert type(error) is ConnectError
 
