@@ -13,6 +13,7 @@ import time
 
 import pytest
 from support import namespaces
+from support.descriptors import leaves_no_descriptor
 
 from tcpwrap_alert.errors import SpoolBusy, SpoolError
 from tcpwrap_alert.spool.leader import DirectoryLock, Leader
@@ -362,15 +363,14 @@ def test_p5_lock_is_free_after_the_body_and_its_error(spool_dir, start_child):
 
 
 def test_p5_no_descriptor_is_left_behind(path, spool_dir):
-    before = len(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        with DirectoryLock(str(spool_dir), 0), pytest.raises(SpoolBusy), DirectoryLock(str(spool_dir), 0):
-            pass
-        leader = Leader(path)
-        assert leader.take()
-        assert not Leader(path).take()
-        leader.resign()
-    assert len(os.listdir("/proc/self/fd")) == before
+    with leaves_no_descriptor():
+        for _ in range(3):
+            with DirectoryLock(str(spool_dir), 0), pytest.raises(SpoolBusy), DirectoryLock(str(spool_dir), 0):
+                pass
+            leader = Leader(path)
+            assert leader.take()
+            assert not Leader(path).take()
+            leader.resign()
 
 
 def test_p5_sending_needs_no_file_and_no_leader(path, spool_dir, start_child):
@@ -401,10 +401,9 @@ def test_file_system_without_locks_is_told_with_path(path, spool_dir, monkeypatc
     def flock(_fd, _operation):
         raise OSError(number, os.strerror(number))
 
-    before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(fcntl, "flock", flock)
     where = f"{spool_dir}/new" if take == "leader" else str(spool_dir)
-    with pytest.raises(SpoolError, match=f"^{where}: cannot lock: {os.strerror(number)}$"):
+    told = pytest.raises(SpoolError, match=f"^{where}: cannot lock: {os.strerror(number)}$")
+    with leaves_no_descriptor(), told:
         Leader(path).take() if take == "leader" else DirectoryLock(str(spool_dir), 5).take()
     assert not os.path.exists(path)
-    assert len(os.listdir("/proc/self/fd")) == before
