@@ -13,6 +13,7 @@ _tcpwrap_alert() {
     'send -d') ;;
     'send -ds') ;;
     'send -c'|'send --config') files=yes ;;
+    'replay --splay') ;;
     'replay --config') files=yes ;;
     'queue --config') files=yes ;;
     'top --since') ;;
@@ -35,7 +36,7 @@ _tcpwrap_alert() {
         deny) words='--config -h --help' ;;
         submit) words='--config -h --help' ;;
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
-        replay) words='--all --config -h --help' ;;
+        replay) words='--all --splay --config -h --help' ;;
         queue) words='--json --config -h --help' ;;
         top) words='--since --by --json --csv --html --config -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;

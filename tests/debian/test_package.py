@@ -141,7 +141,7 @@ def test_timer_is_on_and_cron_leaves_it_alone(debian):
     assert job != line
     assert debian.shell(job) == ""
     without = f"mount -t tmpfs tmpfs /run; {job}"
-    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay\n"
+    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay --splay 20\n"
 
 
 def test_units_are_sound_and_sandboxed(debian):
