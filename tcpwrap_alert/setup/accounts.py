@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import os
 import pwd
+import signal
+import time
 
 from . import record
 from .step import NotDone, Step, run
@@ -12,6 +15,7 @@ from .step import NotDone, Step, run
 USER = "tcpwrap-alert"
 COMMENT = "Alerts of TCP wrappers"
 RECORDED = "user"
+PATIENCE_S = 5.0
 
 
 def is_user(name: str) -> bool:
@@ -26,6 +30,28 @@ def is_user(name: str) -> bool:
 def is_user_ours() -> bool:
     """Return whether setup has made the user."""
     return is_user(USER) and record.is_made(RECORDED) and not record.is_packaged()
+
+
+def end_processes(uid: int) -> None:
+    """End what runs as a user, politely at first; whatever he does may be cut off at any point."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + PATIENCE_S
+        for pid in _processes(uid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while _processes(uid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+def _processes(uid: int) -> list[int]:
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/stat", "rb") as file:
+                is_dead = file.read().rpartition(b") ")[2][:1] == b"Z"
+            if os.stat(f"/proc/{name}").st_uid == uid and not is_dead:
+                found.append(int(name))
+    return found
 
 
 class Owner:

@@ -19,6 +19,7 @@ from .spool import Directories, access_lists
 from .step import NotDone, Step
 
 PROGRAM_PATH = "/opt/tcpwrap-alert/bin/tcpwrap-alert"
+HOMES = ("/home/", "/root/")
 OURS = ("TCPWRAP_ALERT_CONFIG", "TCPWRAP_ALERT_SPOOL")
 
 
@@ -69,7 +70,10 @@ def _programs(started_as: str) -> tuple[str, str]:
     for path in (program, hook):
         if not os.path.exists(path):
             raise NotDone(f"there is no program {path}; install tcpwrap-alert as its README says")
-    return _lasting(program, PROGRAM_PATH), _lasting(hook, HOOK_PATH)
+    program, hook = _lasting(program, PROGRAM_PATH), _lasting(hook, HOOK_PATH)
+    if hook.startswith(HOMES):
+        raise NotDone(f"{hook} is in a home, where root must run nothing; install tcpwrap-alert as its README says")
+    return program, hook
 
 
 def _lasting(path: str, lasting: str) -> str:

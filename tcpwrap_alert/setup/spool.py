@@ -12,7 +12,7 @@ from ..libwrap.daemons import askers
 from ..spool.episodes_file import EpisodesFile
 from ..spool.spool import Spool
 from . import record
-from .accounts import is_user, is_user_ours
+from .accounts import end_processes, is_user, is_user_ours
 from .step import NotDone, Step, run
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Directories(Step):
         self._config = config
         self._path = config.spool_dirs[0]
         self._owner = owner
+        self._keeps = True
         self.what = f"spool {self._path}"
 
     def is_there(self) -> bool:
@@ -80,15 +81,20 @@ class Directories(Step):
 
     def how_undone(self) -> str:
         """See Step."""
-        if count := count_kept(self._config):
+        self._keeps = bool(count := count_kept(self._config))
+        if count:
             alerts = "1 alert that waits" if count == 1 else f"{count} alerts that wait"
             return f"keep {alerts} in {self._path}; to send what waits, run setup again"
         return f"remove the spool {self._path}: nothing waits there"
 
     def undo(self) -> None:
         """See Step."""
-        if not count_kept(self._config):
-            shutil.rmtree(self._path)
+        if self._keeps:
+            return
+        end_processes(os.stat(self._path).st_uid)  # a forwarder stays for five minutes, with nothing to do
+        if count_kept(self._config):
+            raise NotDone(f"{self.what}: an alert has come just now, so it stays; run setup --remove again")
+        shutil.rmtree(self._path)
 
 
 def _give(path: str, uid: int, gid: int) -> None:
