@@ -24,7 +24,8 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial sockets"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"setup sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "setup": f"forwarding spool config libwrap {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "sweeps": f"config {VALUES}",
@@ -48,8 +49,8 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "libwrap", "nsca", "sockets", "transports"},
-    "subprocess": {"commands", "libwrap", "transports"},
+    "socket": {"commands", "libwrap", "nsca", "setup", "sockets", "transports"},
+    "subprocess": {"commands", "libwrap", "setup", "transports"},
 }
 
 # Who loads a module by its name, and the table that says which: modules of the same room, when they are used.
