@@ -110,23 +110,25 @@ def _converse(process: subprocess.Popen[bytes], data: bytes, timeout_s: float) -
     """
     deadline = time.monotonic() + timeout_s
     output, left = b"", memoryview(data)
-    assert process.stdin and process.stdout
+    stdin, stdout = process.stdin, process.stdout
+    if not (stdin and stdout):
+        raise AssertionError  # both are pipes
     with selectors.DefaultSelector() as selector:
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(stdin, selectors.EVENT_WRITE)
+        selector.register(stdout, selectors.EVENT_READ)
         while selector.get_map():
             if time.monotonic() >= deadline:
                 raise subprocess.TimeoutExpired(process.args, timeout_s)
             for key, _ in selector.select(deadline - time.monotonic()):
-                if key.fileobj is process.stdin:
+                if key.fileobj is stdin:
                     left = _write_some(key.fd, left)
                     if not left:
-                        selector.unregister(process.stdin)
-                        process.stdin.close()
+                        selector.unregister(stdin)
+                        stdin.close()
                 elif chunk := os.read(key.fd, MAX_OUTPUT_BYTES):
                     output += chunk[: MAX_OUTPUT_BYTES - len(output)]
                 else:
-                    selector.unregister(process.stdout)
+                    selector.unregister(stdout)
     process.wait(max(0.0, deadline - time.monotonic()))
     return output
 
