@@ -13,6 +13,7 @@ from ..config.keys import parse_age
 from ..config.read import Config
 from ..errors import EXIT_SPOOL
 from ..forwarding.denied import BY, Denied, denied_by
+from ..spool.files import RemovedOnError
 from .options import config_option
 from .tables import bar, print_csv, print_json
 
@@ -87,8 +88,9 @@ def _write_page(path: str, found: dict[str, list[Denied]], since_s: float, now_s
     text = make_page(found, os.uname().nodename, since_s, now_s)
     aside = f"{path}.{os.getpid()}"
     try:
-        with open(aside, "x", encoding="utf-8", errors="replace") as file:
+        with open(aside, "x", encoding="utf-8", errors="replace") as file, RemovedOnError(aside):
             file.write(text)
-        os.rename(aside, path)
+            file.flush()
+            os.rename(aside, path)
     except OSError as error:
         raise CannotWrite(f"{path}: cannot write the page: {error.strerror}") from error

@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from support import namespaces
 from support.missing import skip_or_fail
 
 from tcpwrap_alert.spool.history import record
@@ -102,6 +103,18 @@ def test_page_that_cannot_be_written_is_told(denied, run, tmp_path):
         f"tcpwrap-alert: {tmp_path}/none/top.html: cannot write the page: No such file or directory\n"
     )
     assert done.returncode == 74
+
+
+def test_full_disk_leaves_nothing_beside_the_page(denied, run, tmp_path, isolated):
+    (tmp_path / "www").mkdir()
+    namespaces.mount_tmpfs(str(tmp_path / "www"), "size=4k")
+    try:
+        (tmp_path / "www" / "full").write_bytes(bytes(4096))
+        done = run("tcpwrap-alert", "top", "--html", str(tmp_path / "www" / "top.html"))
+        assert done.stderr.endswith("top.html: cannot write the page: No space left on device\n")
+        assert os.listdir(tmp_path / "www") == ["full"]
+    finally:
+        namespaces.unbind(str(tmp_path / "www"))
 
 
 @pytest.fixture
