@@ -125,6 +125,25 @@ def write_aside(path: str, data: bytes, at_ns: int = 0) -> None:
         os.close(fd)
 
 
+def replace_file(path: str, data: bytes) -> None:
+    """Write a file under another name and rename it to its place. Raises OSError, and leaves nothing then.
+
+    A device, a pipe, a link or a directory of that name is not replaced.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    aside = f"{path}.{os.getpid()}"
+    try:
+        write_aside(aside, data)
+        os.rename(aside, path)
+    except OSError:
+        try:
+            os.unlink(aside)
+        except OSError:
+            pass  # it was never there, or its directory is sick: what came first is told
+        raise
+
+
 def fsync_path(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

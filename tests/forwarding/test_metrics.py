@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -158,6 +159,24 @@ def test_directory_that_is_none_costs_one_line(results, spool, run, metrics_file
     assert done.stderr == f"tcpwrap-alert: {metrics_file}: cannot write metrics_file: {reason}; {what}\n"
     assert done.returncode == 74
     assert spool.scan() == []
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make):
+    make(metrics_file)
+    before = metrics_file.lstat().st_ino
+    done = run("tcpwrap-alert", "replay")
+    assert (done.returncode, done.stderr.count("\n")) == (74, 1)
+    assert "cannot write metrics_file: not a regular file" in done.stderr
+    assert list(metrics_file.parent.iterdir()) == [metrics_file]
+    assert metrics_file.lstat().st_ino == before
+
+
+def test_disk_without_room_leaves_no_other_file(results, spool, run, metrics_file, peer):
+    failing = (peer("strace"), "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=ENOSPC")
+    done = run(*failing, "tcpwrap-alert", "replay")
+    assert "No space left on device" in done.stderr
+    assert list(metrics_file.parent.iterdir()) == []
 
 
 def test_directory_of_others_costs_one_line(default_spool, write_config, run):
