@@ -143,7 +143,12 @@ def write_aside(path: str, data: bytes, at_ns: int = 0) -> None:
 
 
 def replace_file(path: str, data: bytes) -> None:
-    """Write a file that others may read at any moment; no error leaves anything beside it. Raises OSError."""
+    """Write a file that others may read at any moment; no error leaves anything beside it. Raises OSError.
+
+    A device, a pipe, a link or a directory of that name is not replaced.
+    """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
     aside = f"{path}.{os.getpid()}"
     with RemovedOnError(aside):
         write_aside(aside, data)

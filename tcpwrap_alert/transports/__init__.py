@@ -17,6 +17,7 @@ many connections. `memory` is a dict of texts that is kept for the next time, wi
 Whoever adds a transport adds a module here, and a line to TRANSPORTS. The module has
 
     open_transport(target, memory)      a context as above, for one node of a monitor
+    DENIALS_ONLY = True                 only if it rejects whatever is no denial: it gets no heartbeats
 
 and the monitor's other nodes are tried by `nodes.py`.
 """
@@ -117,8 +118,16 @@ def open_transport(monitor: Monitor, memory: dict[str, str]) -> AbstractContextM
 
 def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> AbstractContextManager[Transport]:
     """Return a context that delivers to one node of `monitor`, the first of which is 0."""
+    transport: AbstractContextManager[Transport] = _module(monitor).open_transport(monitor.targets[number], memory)
+    return transport
+
+
+def takes_denials_only(monitor: Monitor) -> bool:
+    """Say whether `monitor` rejects whatever is no denial."""
+    return bool(getattr(_module(monitor), "DENIALS_ONLY", False))
+
+
+def _module(monitor: Monitor) -> Any:
     import importlib
 
-    module = importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)
-    transport: AbstractContextManager[Transport] = module.open_transport(monitor.targets[number], memory)
-    return transport
+    return importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)

@@ -31,6 +31,7 @@ PATH = "/api/v2/alerts"
 ALERT_NAME = "TcpWrappersDenied"
 SEVERITIES = ("info", "warning", "critical", "unknown")
 BATCH = 500
+DENIALS_ONLY = True
 
 
 class AlertmanagerTransport(HttpConnection):

@@ -117,6 +117,22 @@ def test_full_disk_leaves_nothing_beside_the_page(denied, run, tmp_path, isolate
         namespaces.unbind(str(tmp_path / "www"))
 
 
+@pytest.mark.parametrize("name", ["", "directory"])
+def test_name_that_is_no_file_leaves_none(denied, run, tmp_path, name):
+    (tmp_path / "directory").mkdir()
+    done = run("tcpwrap-alert", "top", "--html", str(tmp_path / name) if name else "", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (74, 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["directory", "spool"]
+
+
+@pytest.mark.parametrize("is_file", [False, True], ids=["pipe", "file"])
+def test_page_may_go_to_standard_output(denied, run, tmp_path, is_file):
+    """Where /dev/stdout leads to: a link of /dev itself is not put at risk here."""
+    command = "tcpwrap-alert top --html /proc/self/fd/1" + (f" >{tmp_path}/page" if is_file else "")
+    done = run("sh", "-c", command)
+    assert "203.0.113.7" in ((tmp_path / "page").read_text() if is_file else done.stdout)
+
+
 @pytest.fixture
 def page(denied, run, tmp_path):
     """The page."""

@@ -172,6 +172,17 @@ def test_full_disk_leaves_nothing_beside_the_file(results, run, metrics_file, is
         namespaces.unbind(str(metrics_file.parent))
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make):
+    make(metrics_file)
+    before = metrics_file.lstat().st_ino
+    done = run("tcpwrap-alert", "replay")
+    assert (done.returncode, done.stderr.count("\n")) == (74, 1)
+    assert "cannot write metrics_file: not a regular file" in done.stderr
+    assert list(metrics_file.parent.iterdir()) == [metrics_file]
+    assert metrics_file.lstat().st_ino == before
+
+
 def test_directory_of_others_costs_one_line(default_spool, write_config, run):
     results, others = Path("/var/spool/results"), Path("/var/spool/node")
     for path in (results, others):
