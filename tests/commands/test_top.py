@@ -154,6 +154,24 @@ def test_page_needs_nothing_from_elsewhere(page):
     assert "&lt;script&gt;" in text
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_page_shows_the_hours_of_the_zone(spool_dir, run, tmp_path, zone):
+    at_s = time.time() // HOUR_S * HOUR_S - 10 * HOUR_S
+    record(str(spool_dir), at_s + 600, "sshd", "203.0.113.7", 100)
+    record(str(spool_dir), at_s + 2400, "sshd", "203.0.113.7", 7)
+    path = tmp_path / "zone.html"
+    assert run("tcpwrap-alert", "top", "--html", str(path), env={**os.environ, "TZ": zone}).returncode == 0
+    bars = [int(count) for count in re.findall(r'<i [^>]*:00: (\d+)"', path.read_text())]
+    assert [count for count in bars if count] == ([100, 7] if zone == "Asia/Kolkata" else [107])
+    assert len(bars) == 7 * 24 + 1
+
+
+def test_time_that_no_calendar_has_costs_no_table(spool_dir, run, tmp_path):
+    record(str(spool_dir), 10**17, "sshd", "203.0.113.7", 3)
+    for arguments in (["--by", "hour"], ["--html", str(tmp_path / "top.html")], []):
+        assert run("tcpwrap-alert", "top", *arguments).returncode == 0
+
+
 @pytest.fixture
 def browser(peer, tmp_path):
     """Run Chromium with some options, and return what it prints."""
