@@ -24,7 +24,8 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial sockets"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"doctor sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "doctor": f"forwarding transports spool config libwrap nsca {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "sweeps": f"config {VALUES}",
