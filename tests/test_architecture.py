@@ -21,9 +21,9 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 
 # Each room, top to bottom, and the rooms that it may import, lazily and for types included. An arrow only points down.
 # Change this table when you mean to change the design.
-VALUES = "errors check_result arguments denial sockets"
+VALUES = "errors check_result arguments denial sockets debugging"
 ROOMS = {
-    "scripts": f"commands forwarding spool config system_log {VALUES}",
+    "scripts": f"commands forwarding spool config system_log __init__ {VALUES}",
     "commands": f"doctor sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "doctor": f"forwarding transports spool config libwrap nsca {VALUES}",
     "__init__": "nsca pynsca send_nsca",
@@ -42,6 +42,7 @@ ROOMS = {
     "check_result": "errors",
     "errors": "",
     "sockets": "",
+    "debugging": "",
 }
 
 # What only these rooms may import, at any place.

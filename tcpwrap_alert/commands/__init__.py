@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import __version__
+from ..check_result import shown
+from ..debugging import listen
 from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses
-from ..nsca.cipher import known_methods
 from .output import give_up, say
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ COMMANDS = {
     "demo": "demo",
 }
 
+# The order in which people meet them.
+GROUPS = {
+    "Start here": ("demo", "check"),
+    "Report": ("deny", "submit", "send"),
+    "Look after what waits": ("replay", "queue", "check-spool", "heartbeat"),
+    "See who was denied": ("top", "sweeps"),
+    "Be a monitor": ("listen",),
+}
+
 
 class LazyGroup(click.Group):
     """A group whose commands are the modules of COMMANDS, each loaded when it is used."""
@@ -53,7 +63,31 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f".{COMMANDS[name]}", __name__).command
+        command.params += [option for option in COMMON if option not in command.params]
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments begin with."""
+        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        import difflib
+
+        near = difflib.get_close_matches(args[0].lower(), COMMANDS, 1)
+        hint = f"did you mean {near[0]}?" if near else "see tcpwrap-alert --help"
+        raise click.UsageError(f"there is no command {shown(args[0])}; {hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, in groups."""
+        grouped = {name for names in GROUPS.values() for name in names}
+        others = tuple(name for name in COMMANDS if name not in grouped)
+        for title, names in {**GROUPS, "Others": others}.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(60)) for name, command in commands if command]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=14)
 
 
 def run(arguments: Sequence[str], config: Config | None = None) -> int:
@@ -94,18 +128,52 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
         return EXIT_BUG
 
 
+def _print_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        click.echo(f"tcpwrap-alert, version {__version__}")
+        ctx.exit()
+
+
+def _debug(ctx: click.Context, _param: click.Parameter, is_asked: bool) -> None:
+    if is_asked and not ctx.resilient_parsing:
+        listen(lambda text: say(f"debug: {text}"))
+
+
+# What the program has, and each of its commands.
+COMMON = [
+    click.Option(
+        ["-V", "--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_version,
+        help="Show the version.",
+    ),
+    click.Option(
+        ["--debug"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_debug,
+        help="Say on stderr what is done: names, addresses, sizes, outcomes.",
+    ),
+]
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
 
-    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
+    Start here: 'tcpwrap-alert demo' shows the path of an alert, 'tcpwrap-alert check' looks at your rules.
+    'tcpwrap-alert COMMAND --help' has an example.
 
-    \b
-    """
-    + "\n    ".join(exit_statuses()),
-    epilog=f"encryption_method in the configuration: {known_methods()}.",
+    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
+    """,
+    epilog="\b\n"
+    + "\n".join(exit_statuses())
+    + "\n\nman tcpwrap-alert.cfg has the keys of the configuration, and the numbers of its encryption methods.",
+    params=[*COMMON],
 )
-@click.version_option(__version__)
 def main() -> None:
     """Hold the commands."""

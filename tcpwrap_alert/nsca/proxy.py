@@ -13,6 +13,7 @@ import base64
 import socket
 import time
 
+from ..debugging import Peer, debug
 from ..errors import ConnectError, ConnectTimedOut
 
 TYPE_CHECKING = False
@@ -55,6 +56,7 @@ def open_stream(target: Target, deadline: float) -> socket.socket:
         sock = _connect(proxy.host, proxy.port, deadline, place)
         try:
             _make_tunnel(sock, target, proxy, deadline, place)
+            debug("%s has connected us to %s", proxy, target)
         except BaseException:
             sock.close()
             raise
@@ -69,13 +71,15 @@ def remaining(deadline: float) -> float:
 
 def _connect(host: str, port: int, deadline: float, place: str) -> socket.socket:
     try:
-        return socket.create_connection((host, port), remaining(deadline))
+        sock = socket.create_connection((host, port), remaining(deadline))
     except socket.timeout as error:
         raise ConnectTimedOut("no answer to the connection attempt in time", place) from error
     except socket.gaierror as error:
         raise ConnectError(f"the name does not resolve: {error.strerror}", place) from error
     except OSError as error:
         raise ConnectError((error.strerror or str(error)).lower(), place, error.errno) from error
+    debug("connected to %s port %s", Peer(sock), port)
+    return sock
 
 
 def _make_tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: float, place: str) -> None:

@@ -18,6 +18,7 @@ import stat
 import time
 
 from ..check_result import CheckResult, cut
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from . import Outcome
 
@@ -75,6 +76,7 @@ class CommandFileTransport:
         while True:
             try:
                 os.write(self._fd, line)
+                debug("%s: %s bytes written", self._path, len(line))
                 return
             except BlockingIOError:
                 pass

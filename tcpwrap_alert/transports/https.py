@@ -12,6 +12,7 @@ import http.client
 import socket
 import time
 
+from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
 from ..nsca.proxy import open_stream, remaining
 from .tls import make_context, open_tls
@@ -77,6 +78,7 @@ class HttpConnection:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         request = f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
         is_kept = self._sock is not None
+        debug("%s: POST of %s bytes", self._endpoint, len(body))
         try:
             return self._exchange(request, deadline)
         except _ClosedWhileIdle as error:
@@ -131,6 +133,7 @@ class HttpConnection:
             raise ProtocolError(f"answered with more than {MAX_ANSWER_BYTES} bytes", self._endpoint)
         if response.will_close:
             self.close()
+        debug("%s: status %s, %s bytes", self._endpoint, response.status, len(body))
         location = (response.getheader("Location") or "")[:MAX_TEXT_CHARACTERS]
         return Answer(response.status, body, location)
 

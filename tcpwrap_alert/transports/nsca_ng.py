@@ -17,6 +17,7 @@ import socket
 import time
 
 from ..check_result import CheckResult, cut
+from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
 from ..nsca.proxy import open_stream
 from . import Outcome
@@ -64,6 +65,7 @@ class NscaNgTransport:
         """Push a command; return why it was rejected, nothing if it was accepted."""
         if self._stream is None:
             self._begin()
+        debug("%s: PUSH of %s bytes", self._target, len(command))
         answer = self._ask(f"PUSH {len(command)}")
         if answer != OKAY:
             return self._rejection(answer)

@@ -21,6 +21,7 @@ import os
 import signal
 import subprocess
 
+from ..debugging import debug
 from ..errors import ConnectError, DeliveryError, OutcomeTimedOut
 from ..system_log import tell
 from . import Outcome
@@ -97,6 +98,7 @@ class ProgramTransport:
             raise OutcomeTimedOut(what, self._target) from error
         finally:
             _end_group(process)
+        debug("%s: %s bytes given, ended with %s", self._target, len(data), process.returncode)
         return process.returncode, output[:MAX_OUTPUT_BYTES]
 
 

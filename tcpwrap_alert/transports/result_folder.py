@@ -17,6 +17,7 @@ import secrets
 import time
 
 from ..check_result import escape_newlines
+from ..debugging import debug
 from ..errors import ConnectError
 from . import Outcome
 
@@ -62,6 +63,7 @@ class ResultFolderTransport:
                 file.write(data)
                 file.flush()
                 os.fsync(fd)
+            debug("%s: %s bytes written", path, len(data))
             os.close(os.open(f"{path}.ok", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
         except BaseException:
             os.unlink(path)  # without its .ok nobody has read it

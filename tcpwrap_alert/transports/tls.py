@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from ..nsca.proxy import open_stream, remaining
 
@@ -56,7 +57,9 @@ def open_tls(endpoint: Endpoint, context: ssl.SSLContext, deadline: float) -> ss
     sock = open_stream(endpoint, deadline)
     try:
         sock.settimeout(remaining(deadline))
-        return context.wrap_socket(sock, server_hostname=endpoint.tls.name or endpoint.host)
+        stream = context.wrap_socket(sock, server_hostname=endpoint.tls.name or endpoint.host)
+        debug("%s: %s, trusted", endpoint, stream.version())
+        return stream
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError):
