@@ -24,6 +24,7 @@ _tcpwrap_alert() {
     'sweeps --config') files=yes ;;
     'check --allow') files=yes ;;
     'check --deny') files=yes ;;
+    'check --config') files=yes ;;
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
@@ -39,7 +40,7 @@ _tcpwrap_alert() {
         queue) words='--json --config -h --help' ;;
         top) words='--since --by --json --csv --html --config -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;
-        check) words='--allow --deny -h --help' ;;
+        check) words='--send --json -q --quiet --allow --deny --config -h --help' ;;
         check-spool) words='-w --warning -c --critical --config -h --help' ;;
         heartbeat) words='--config -h --help' ;;
         listen) words='--port --config -h --help' ;;
