@@ -24,6 +24,7 @@ _tcpwrap_alert() {
     'sweeps --config') files=yes ;;
     'check --allow') files=yes ;;
     'check --deny') files=yes ;;
+    'check --config') files=yes ;;
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
@@ -39,7 +40,7 @@ _tcpwrap_alert() {
         queue) words='--json --config -V --version --debug -h --help' ;;
         top) words='--since --by --json --csv --html --config -V --version --debug -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -V --version --debug -h --help' files=yes ;;
-        check) words='--allow --deny -V --version --debug -h --help' ;;
+        check) words='--send --json -q --quiet --allow --deny --config -V --version --debug -h --help' ;;
         check-spool) words='-w --warning -c --critical --config -V --version --debug -h --help' ;;
         heartbeat) words='--config -V --version --debug -h --help' ;;
         listen) words='--port --config -V --version --debug -h --help' ;;

@@ -50,7 +50,7 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "libwrap", "nsca", "sockets", "transports"},
+    "socket": {"commands", "doctor", "libwrap", "nsca", "sockets", "transports"},
     "subprocess": {"commands", "libwrap", "transports"},
 }
 

@@ -18,7 +18,13 @@ Whoever adds a transport adds a module here, and a line to TRANSPORTS. The modul
 
     open_transport(target, memory)      a context as above, for one node of a monitor
 
-and the monitor's other nodes are tried by `nodes.py`.
+and the monitor's other nodes are tried by `nodes.py`. It may have more, for `tcpwrap-alert check` and `--dry-run`:
+
+    examine(target)                     yields Remarks (remarks.py) on the way to a node: the nearest thing to a
+                                        delivery that leaves no result. A DeliveryError is what is wrong.
+    read_back(target, result)           yields Remarks on what became of a result that was accepted just now
+    as_sent(target, parcel)             what would travel for a parcel: names and bytes of its fields
+    TAKES_OK = False                    only denials are taken
 """
 
 from __future__ import annotations
@@ -117,8 +123,12 @@ def open_transport(monitor: Monitor, memory: dict[str, str]) -> AbstractContextM
 
 def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> AbstractContextManager[Transport]:
     """Return a context that delivers to one node of `monitor`, the first of which is 0."""
+    transport: AbstractContextManager[Transport] = module_of(monitor).open_transport(monitor.targets[number], memory)
+    return transport
+
+
+def module_of(monitor: Monitor) -> Any:
+    """Return the module of the monitor's scheme: see above for what it has."""
     import importlib
 
-    module = importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)
-    transport: AbstractContextManager[Transport] = module.open_transport(monitor.targets[number], memory)
-    return transport
+    return importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
@@ -65,6 +66,12 @@ def open_tls(endpoint: Endpoint, context: ssl.SSLContext, deadline: float) -> ss
         if isinstance(error, OSError):
             raise _connect_error(error, endpoint) from error
         raise
+
+
+def days_left(sock: ssl.SSLSocket) -> int | None:
+    """Return for how many days the server's certificate is still valid; None if it does not say."""
+    end = (sock.getpeercert() or {}).get("notAfter")
+    return int((ssl.cert_time_to_seconds(end) - time.time()) // 86400) if isinstance(end, str) else None
 
 
 def _connect_error(error: OSError, endpoint: Endpoint) -> ConnectError:
