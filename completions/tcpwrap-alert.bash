@@ -13,6 +13,7 @@ _tcpwrap_alert() {
     'send -d') ;;
     'send -ds') ;;
     'send -c'|'send --config') files=yes ;;
+    'replay --splay') ;;
     'replay --config') files=yes ;;
     'queue --config') files=yes ;;
     'top --since') ;;
@@ -36,7 +37,7 @@ _tcpwrap_alert() {
         deny) words='-v --verbose --config -V --version --debug -h --help' ;;
         submit) words='-v --verbose --config -V --version --debug -h --help' ;;
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version --debug -h --help' ;;
-        replay) words='--all -v --verbose --config -V --version --debug -h --help' ;;
+        replay) words='--all --splay -v --verbose --config -V --version --debug -h --help' ;;
         queue) words='--json --config -V --version --debug -h --help' ;;
         top) words='--since --by --json --csv --html --config -V --version --debug -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -V --version --debug -h --help' files=yes ;;

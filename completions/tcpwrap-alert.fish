@@ -39,6 +39,7 @@ complete -c tcpwrap-alert -n '__fish_seen_subcommand_from send' -s V -l version 
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from send' -l debug -d 'Say on stderr what is done: names, addresses, sizes, outcomes'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from send' -s h -l help -d 'Show this message and exit'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from replay' -l all -d 'Try at once what the monitor rejected not long ago, too'
+complete -c tcpwrap-alert -n '__fish_seen_subcommand_from replay' -l splay -x -d 'If anything waits, first wait a random time of up to SECONDS, so that many hosts do not send at once'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from replay' -s v -l verbose -d 'Say what happened, as on a terminal'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from replay' -l config -r -F -d 'The send_nsca.cfg to use'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from replay' -s V -l version -d 'Show the version'

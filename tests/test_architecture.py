@@ -190,10 +190,11 @@ def test_a_lean_start_loads_nothing_heavy(spool_dir, tmp_path, code):
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 
-def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
+@pytest.mark.parametrize("options", [[], ["--splay", "60"]])
+def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch, options):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     write_config(server="127.0.0.1", password="ham", encryption_method=14, spool_dir=spool_dir)
-    loaded = loaded_by(REPLAY, tmp_path)
+    loaded = loaded_by(REPLAY.replace('["replay"]', str(["replay", *options])), tmp_path)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 

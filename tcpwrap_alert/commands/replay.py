@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
 from ..config.read import Config
 from ..forwarding.account import Account
+from ..forwarding.attempt import random_share
 from ..forwarding.replay import replay
 from ..forwarding.waiting import count_set_aside, count_waiting
 from .options import CronCommand, config_option, verbose_option
@@ -18,9 +20,17 @@ PROGRESS_BAR_FROM = 500
 
 @click.command("replay", cls=CronCommand)
 @click.option("--all", "tries_rested", is_flag=True, help="Try at once what the monitor rejected not long ago, too.")
+@click.option(
+    "--splay",
+    "splay_s",
+    metavar="SECONDS",
+    type=click.IntRange(min=0),
+    default=0,
+    help="If anything waits, first wait a random time of up to SECONDS, so that many hosts do not send at once.",
+)
 @verbose_option()
 @config_option()
-def command(tries_rested: bool, verbose: bool, config: Config) -> None:
+def command(tries_rested: bool, splay_s: int, verbose: bool, config: Config) -> None:
     """Deliver all that waits, oldest first.
 
     Says nothing when all is well. On a terminal, or with -v, it says what each monitor has accepted. A result that the
@@ -34,6 +44,7 @@ def command(tries_rested: bool, verbose: bool, config: Config) -> None:
     waiting = count_waiting(config)
     if waiting:
         warn(config)
+        time.sleep(splay_s * random_share())
     set_aside_before = count_set_aside(config)
     account = Account()
     try:

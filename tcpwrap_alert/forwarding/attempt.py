@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from .account import Account
     from .boxes import Box
 
-PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; five minutes in all
+PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; about five minutes in all
+
+
+def pause_of(mean_s: int) -> int:
+    """Return seconds near `mean_s`: hosts that lost their monitor together do not come back together."""
+    return round(mean_s * (0.75 + 0.5 * random_share()))
+
+
+def random_share() -> float:
+    """Return a number from 0 to 1. To load Python's `random` would cost a third of a bare start."""
+    return int.from_bytes(os.urandom(2), "big") / 0xFFFF
 
 
 def attempt(spool: Spool, config: Config, account: Account | None = None, tries_rested: bool = False) -> Drained:

@@ -12,7 +12,7 @@ import time
 from ..config.read import read_config
 from ..errors import NotDelivered, SpoolError, TcpwrapAlertError
 from ..system_log import tell
-from .attempt import PAUSES_S, together
+from .attempt import PAUSES_S, pause_of, together
 from .boxes import Box, boxes_of, hand_over
 from .drain import Drained, drain
 
@@ -86,7 +86,7 @@ class _Worker:
                     raise
                 if number == 0:
                     tell(f"{error}; kept in the spool, trying again for five minutes")
-            time.sleep(pause_s)
+            time.sleep(pause_of(pause_s))
             self._renew()
         return Drained()
 
