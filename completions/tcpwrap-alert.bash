@@ -41,7 +41,7 @@ _tcpwrap_alert() {
         queue) words='--json --config -V --version --debug -h --help' ;;
         top) words='--since --by --json --csv --html --config -V --version --debug -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -V --version --debug -h --help' files=yes ;;
-        check) words='--send --json -q --quiet --allow --deny --config -V --version --debug -h --help' ;;
+        check) words='server --send --json -q --quiet --allow --deny --config -q --quiet -V --version --debug -h --help' files=yes ;;
         check-spool) words='-w --warning -c --critical --config -V --version --debug -h --help' ;;
         heartbeat) words='--config -V --version --debug -h --help' ;;
         listen) words='--port --config -V --version --debug -h --help' ;;

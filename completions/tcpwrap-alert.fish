@@ -75,9 +75,12 @@ complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -s q -l quiet -
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -l allow -r -F -d 'Check the rules only, with this hosts.allow'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -l deny -r -F -d 'Check the rules only, with this hosts.deny'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -l config -r -F -d 'The send_nsca.cfg to use'
+complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -s q -l quiet -d 'Print only what is to be changed, as for cron'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -s V -l version -d 'Show the version'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -l debug -d 'Say on stderr what is done: names, addresses, sizes, outcomes'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -s h -l help -d 'Show this message and exit'
+complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -a 'server'
+complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check' -F
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check-spool' -s w -l warning -x -d 'The age from which it is WARNING'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check-spool' -s c -l critical -x -d 'The age from which it is CRITICAL'
 complete -c tcpwrap-alert -n '__fish_seen_subcommand_from check-spool' -l config -r -F -d 'The send_nsca.cfg to use'

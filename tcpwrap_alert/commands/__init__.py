@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import __version__
-from ..check_result import shown
-from ..debugging import listen
 from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses
+from .common import COMMON, CorrectingGroup, with_common_options
 from .output import give_up, say
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ GROUPS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CorrectingGroup):
     """A group whose commands are the modules of COMMANDS, each loaded when it is used."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -63,20 +61,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f".{COMMANDS[name]}", __name__).command
-        command.params += [option for option in COMMON if option not in command.params]
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that the arguments begin with."""
-        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        import difflib
-
-        near = difflib.get_close_matches(args[0].lower(), COMMANDS, 1)
-        hint = f"did you mean {near[0]}?" if near else "see tcpwrap-alert --help"
-        raise click.UsageError(f"there is no command {shown(args[0])}; {hint}", ctx)
+        return with_common_options(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, in groups."""
@@ -126,38 +111,6 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     except Exception as error:
         say(f"bug: {type(error).__name__}: {error}; please report it")
         return EXIT_BUG
-
-
-def _print_version(ctx: click.Context, _param: click.Parameter, is_asked: bool) -> None:
-    if is_asked and not ctx.resilient_parsing:
-        click.echo(f"tcpwrap-alert, version {__version__}")
-        ctx.exit()
-
-
-def _debug(ctx: click.Context, _param: click.Parameter, is_asked: bool) -> None:
-    if is_asked and not ctx.resilient_parsing:
-        listen(lambda text: say(f"debug: {text}"))
-
-
-# What the program has, and each of its commands.
-COMMON = [
-    click.Option(
-        ["-V", "--version"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_print_version,
-        help="Show the version.",
-    ),
-    click.Option(
-        ["--debug"],
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_debug,
-        help="Say on stderr what is done: names, addresses, sizes, outcomes.",
-    ),
-]
 
 
 @click.group(

@@ -8,12 +8,29 @@ from .. import __version__
 from ..check_result import clean
 from ..config.read import Config
 from ..errors import ConfigError
+from .common import CorrectingGroup, with_common_options
 from .options import config_option
 
 HOSTS_ALLOW, HOSTS_DENY = "/etc/hosts.allow", "/etc/hosts.deny"
 
 
-@click.command("check")
+class CheckGroup(CorrectingGroup):
+    """The examination of this host, and that of a monitor's files below it."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of the commands below it."""
+        return ["server"]
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Return one of them."""
+        if name != "server":
+            return None
+        from .check_server import command as server
+
+        return with_common_options(server)
+
+
+@click.group("check", cls=CheckGroup, invoke_without_command=True, subcommand_metavar="[server [FILE]...]")
 @click.option("--send", "sends", is_flag=True, help="Submit an OK to each monitor, too, and read it back if possible.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per finding.")
 @click.option("--quiet", "-q", "is_quiet", is_flag=True, help="Print only what is not as it should be, as for cron.")
@@ -34,8 +51,12 @@ def command(
     With --allow or --deny only those rules are checked: it prints nothing and exits 0 if all is well, else 1. Where
     denials are meant to be no alert, write '# tcpwrap-alert: silent' into the line above the rule.
 
+    On a monitor, 'check server' looks at the files of what receives results.
+
     Example: tcpwrap-alert check
     """
+    if click.get_current_context().invoked_subcommand:
+        return
     if hosts_allow or hosts_deny:
         if sends or as_json or is_quiet:
             raise click.UsageError("--send, --json and --quiet cannot be used with --allow or --deny")
