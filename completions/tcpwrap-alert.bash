@@ -33,8 +33,8 @@ _tcpwrap_alert() {
     'listen --config') files=yes ;;
     *)
         case $command in
-        deny) words='--config -h --help' ;;
-        submit) words='--config -h --help' ;;
+        deny) words='--dry-run --config -h --help' ;;
+        submit) words='--dry-run --config -h --help' ;;
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
         replay) words='--all --config -h --help' ;;
         queue) words='--json --config -h --help' ;;

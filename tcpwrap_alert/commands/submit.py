@@ -7,14 +7,15 @@ import click
 from ..arguments import parse_check_result
 from ..config.read import Config
 from ..forwarding.submit import submit
-from .options import LITERAL, config_option
+from .options import LITERAL, config_option, dry_run_option
 from .output import warn
 
 
 @click.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT [PERFDATA]", nargs=-1, type=click.UNPROCESSED)
+@dry_run_option
 @config_option()
-def command(arguments: tuple[str, ...], config: Config) -> None:
+def command(arguments: tuple[str, ...], is_dry_run: bool, config: Config) -> None:
     """Submit a passive check result.
 
     Without SERVICE it is a result of the host itself.
@@ -28,4 +29,9 @@ def command(arguments: tuple[str, ...], config: Config) -> None:
     """
     result = parse_check_result(arguments)
     warn(config)
-    submit(result, config)
+    if is_dry_run:
+        from .dry_run import print_parcels
+
+        print_parcels(result, config)
+    else:
+        submit(result, config)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import pytest
 from peers.alertmanager import Alertmanager, Webhooks
+from peers.fake_daemon import answers, in_turn, reads, stock
 from peers.icinga_api import PASSWORD, IcingaZone
 from peers.nagios import COMMAND_FILE, Nagios
 from peers.nrdp import Nrdp
@@ -116,9 +118,24 @@ def test_a_dead_monitor_is_a_failure(host, told, server, start):
 
 
 def test_the_clock_of_the_monitor_is_compared(host, told, start):
-    daemon = start()
+    daemon = start()  # which lives in 2001
     host.write_config(server=f"127.0.0.1:{daemon.port}", password=SECRET)
-    assert any("its clock" in text for _, text in told())
+    assert any(re.fullmatch(r"its clock is \d+ s behind ours, so times .*", text) for _, text in told())
+
+
+def test_a_server_that_does_not_reject_is_told(host, told, start):
+    daemon = start(in_turn(stock, reads(4304, answers), stock))
+    host.write_config(server=f"127.0.0.1:{daemon.port}", password=SECRET)
+    state, text = told()[-1]
+    assert state == "warn"
+    assert text.startswith("it did not reject a packet that every nsca rejects")
+
+
+def test_another_receiver_gets_no_probe(host, told, start):
+    daemon = start()
+    host.write_config(server=f"127.0.0.1:{daemon.port}", password=SECRET, receiver="single")
+    assert told()[-1] == ("ok", "such a server does not tell whether it took a result, so no probe was sent")
+    assert len(daemon.connections) == 1
 
 
 def test_a_monitor_among_the_quiet_is_hinted_at(host, check, nsca):
