@@ -34,8 +34,8 @@ _tcpwrap_alert() {
     'listen --config') files=yes ;;
     *)
         case $command in
-        deny) words='-v --verbose --config -V --version --debug -h --help' ;;
-        submit) words='-v --verbose --config -V --version --debug -h --help' ;;
+        deny) words='-v --verbose --dry-run --config -V --version --debug -h --help' ;;
+        submit) words='-v --verbose --dry-run --config -V --version --debug -h --help' ;;
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version --debug -h --help' ;;
         replay) words='--all --splay -v --verbose --config -V --version --debug -h --help' ;;
         queue) words='--json --config -V --version --debug -h --help' ;;

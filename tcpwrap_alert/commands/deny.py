@@ -11,7 +11,7 @@ from ..config.read import Config
 from ..denial import Denial
 from ..forwarding.account import accepted_as
 from ..forwarding.submit import submit
-from .options import LITERAL, config_option, verbose_option
+from .options import LITERAL, config_option, dry_run_option, verbose_option
 from .output import is_told, say, tell, warn
 
 
@@ -19,8 +19,9 @@ from .output import is_told, say, tell, warn
 @click.argument("daemon")
 @click.argument("client")
 @verbose_option()
+@dry_run_option
 @config_option()
-def command(daemon: str, client: str, verbose: bool, config: Config) -> None:
+def command(daemon: str, client: str, verbose: bool, is_dry_run: bool, config: Config) -> None:
     """Report a denial and wait for the outcome.
 
     Does what handle_tcp_wrapper does, for you and your scripts. On a terminal, or with -v, it says which monitor has
@@ -30,9 +31,14 @@ def command(daemon: str, client: str, verbose: bool, config: Config) -> None:
     """
     warn(config)
     denial = Denial(daemon, client)
-    submit(denial, config)
-    if is_told(verbose):
-        tell(accepted_as(denial, config))
+    if is_dry_run:
+        from .dry_run import print_parcels
+
+        print_parcels(denial, config)
+    else:
+        submit(denial, config)
+        if is_told(verbose):
+            tell(accepted_as(denial, config))
     if sys.stderr and sys.stderr.isatty():
         _tell_misspelt(daemon)
 

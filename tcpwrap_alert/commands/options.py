@@ -75,6 +75,14 @@ def config_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     )
 
 
+dry_run_option = click.option(
+    "--dry-run",
+    "is_dry_run",
+    is_flag=True,
+    help="Print what would be sent, and to which monitor; send and keep nothing.",
+)
+
+
 def _read_config(ctx: click.Context, _param: click.Parameter, path: str | None) -> Config:
     """Read the configuration, unless whoever started us has read it already."""
     config = ctx.find_root().obj

@@ -8,15 +8,16 @@ from ..arguments import parse_check_result
 from ..config.read import Config
 from ..forwarding.account import accepted_as
 from ..forwarding.submit import submit
-from .options import LITERAL, config_option, verbose_option
+from .options import LITERAL, config_option, dry_run_option, verbose_option
 from .output import is_told, tell, warn
 
 
 @click.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT [PERFDATA]", nargs=-1, type=click.UNPROCESSED)
 @verbose_option()
+@dry_run_option
 @config_option()
-def command(arguments: tuple[str, ...], verbose: bool, config: Config) -> None:
+def command(arguments: tuple[str, ...], verbose: bool, is_dry_run: bool, config: Config) -> None:
     """Submit a passive check result.
 
     Without SERVICE it is a result of the host itself.
@@ -32,6 +33,11 @@ def command(arguments: tuple[str, ...], verbose: bool, config: Config) -> None:
     """
     result = parse_check_result(arguments)
     warn(config)
+    if is_dry_run:
+        from .dry_run import print_parcels
+
+        print_parcels(result, config)
+        return
     submit(result, config)
     if is_told(verbose):
         tell(accepted_as(result, config))
