@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from peers.nrdp import Nrdp
 from support.results import PASSWORD as PASSWORD_BYTES
 from support.terminals import run_on_terminal
 
@@ -231,3 +232,18 @@ def test_line_for_cron_works_as_shown(run, start, default_spool, monkeypatch, co
     done = run("/bin/sh", "-c", argv, env=environment, user=user, group="nogroup", extra_groups=[], cwd="/")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert daemon.connection().packets
+
+
+def test_debug_of_nrdp_tells_the_answer_and_no_token(run, write_config, spool_dir):
+    server = Nrdp()
+    path = f"nrdp+http://127.0.0.1:{server.port}{server.path}"
+    write_config(server=path, token=server.token, allow_cleartext="true", host_name="firestorm")
+    try:
+        done = run(*DENY, "-v", "--debug", "sshd", "203.0.113.7")
+    finally:
+        server.close()
+    assert done.stdout == f"accepted by 127.0.0.1:{server.port} as firestorm;TCP Wrappers\n"
+    assert re.search(rf"127.0.0.1:{server.port}: POST of \d+ bytes", done.stderr)
+    assert re.search(rf"127.0.0.1:{server.port}: status 200, \d+ bytes", done.stderr)
+    assert [word for word in (server.token, "203.0.113.7") if word in done.stderr] == []
+    assert len(server.results) == 1
