@@ -11,6 +11,7 @@ from .configuration import examine_configuration
 from .finding import FAIL, Finding
 from .monitors import SUBJECT as MONITOR
 from .monitors import examine_monitors
+from .places import Places
 from .rules import SUBJECT as RULES
 from .rules import examine_rules
 from .sandbox import SUBJECT as UNITS
@@ -32,7 +33,8 @@ def examine_host(config: Config, version: str, sends: bool) -> Iterator[Finding]
     Args:
         sends: whether a result is submitted to each monitor.
     """
-    yield from _guarded(RULES, examine_rules(config))
+    places = Places(config)
+    yield from _guarded(RULES, examine_rules(places))
     yield from _guarded(CONFIGURATION, examine_configuration(config, version))
     yield from _guarded(SPOOL, examine_spools(config))
     yield from _guarded(SCHEDULE, examine_schedule(config))
@@ -43,7 +45,7 @@ def examine_host(config: Config, version: str, sends: bool) -> Iterator[Finding]
         yield Finding(SPOOL, FAIL, str(error))
         return
     yield from _guarded(SPOOL, examine_waiting(config))
-    yield from _guarded(MONITOR, examine_monitors(config, sends))
+    yield from _guarded(MONITOR, examine_monitors(config, places, sends))
 
 
 def _guarded(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:

@@ -16,13 +16,13 @@ from ..transports import Parcel, module_of, open_transport, takes_denials_only
 from ..transports.nodes import NODE
 from ..transports.remarks import FAIL, OK, WARN, Remark
 from .finding import Finding
-from .places import addresses_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ..config.read import Config
     from ..config.values import Monitor
+    from .places import Places
 
 SUBJECT = "monitor"
 EXAMINED_S = 15.0
@@ -32,7 +32,7 @@ TEXT = "Alerts arrive: sent by tcpwrap-alert check"
 Look = tuple[str, "Callable[[], Iterable[Remark]]"]
 
 
-def examine_monitors(config: Config, sends: bool) -> Iterator[Finding]:
+def examine_monitors(config: Config, places: Places, sends: bool) -> Iterator[Finding]:
     """Look at each monitor as the owner of the spool, who sends; if `sends`, submit a result to each.
 
     Whoever calls this has become that owner, so the configuration is read again.
@@ -46,7 +46,7 @@ def examine_monitors(config: Config, sends: bool) -> Iterator[Finding]:
     nodes = [(monitor, number) for monitor in config.monitors for number in range(len(monitor.targets))]
     yield from _look_together([_examination(monitor, number) for monitor, number in nodes], EXAMINED_S)
     for monitor in config.monitors:
-        yield from _quiet_ones(monitor)
+        yield from _quiet_ones(monitor, places.of(monitor))
     if sends:
         yield from _look_together([_submission(monitor) for monitor in config.monitors], SENT_S)
 
@@ -65,38 +65,49 @@ def _name(monitor: Monitor, place: object) -> str:
     return f"[{monitor.name}] {place}" if monitor.name else str(place)
 
 
+class _Looking(threading.Thread):
+    """One look, in a thread that nobody waits for at the end; `remarks` grows, `bug` is what must not happen."""
+
+    def __init__(self, name: str, look: Callable[[], Iterable[Remark]]) -> None:
+        super().__init__(daemon=True)
+        self.place = name
+        self.remarks: list[Remark] = []
+        self.bug: Exception | None = None
+        self._look = look
+
+    def run(self) -> None:
+        """Collect the remarks; a failure is one."""
+        try:
+            for remark in self._look():
+                self.remarks.append(remark)
+        except TcpwrapAlertError as error:
+            text = getattr(error, "reason", "") or str(error)
+            self.remarks.append(Remark(FAIL, text, "See docs/troubleshooting.md."))
+        except Exception as error:
+            self.bug = error
+
+
 def _look_together(looks: list[Look], limit_s: float) -> Iterator[Finding]:
     """Yield what all looks find, in their order; those that take longer than that are left."""
-    found: list[list[Remark]] = [[] for _ in looks]
-    threads = [
-        threading.Thread(target=_collect, args=(look, remarks), daemon=True) for (_, look), remarks in zip(looks, found)
-    ]
+    threads = [_Looking(name, look) for name, look in looks]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + limit_s
-    for (name, _), thread, remarks in zip(looks, threads, found):
+    for thread in threads:
         thread.join(max(deadline - time.monotonic(), 0))
         is_late = thread.is_alive()
-        for remark in list(remarks):
-            yield Finding(SUBJECT, remark.state, f"{name}: {remark.text}", remark.todo)
+        for remark in list(thread.remarks):
+            yield Finding(SUBJECT, remark.state, f"{thread.place}: {remark.text}", remark.todo)
+        if thread.bug:
+            raise thread.bug
         if is_late:
-            yield Finding(SUBJECT, FAIL, f"{name}: no answer within {limit_s:g} s", "See docs/troubleshooting.md.")
+            what = f"{thread.place}: no answer within {limit_s:g} s"
+            yield Finding(SUBJECT, FAIL, what, "See docs/troubleshooting.md.")
 
 
-def _collect(look: Callable[[], Iterable[Remark]], remarks: list[Remark]) -> None:
-    try:
-        for remark in look():
-            remarks.append(remark)
-    except TcpwrapAlertError as error:
-        text = getattr(error, "reason", "") or str(error)
-        remarks.append(Remark(FAIL, text, "See docs/troubleshooting.md."))
-    except (OSError, ValueError) as error:
-        remarks.append(Remark(FAIL, f"{type(error).__name__}: {error}"))
-
-
-def _quiet_ones(monitor: Monitor) -> Iterator[Finding]:
+def _quiet_ones(monitor: Monitor, addresses: list[str]) -> Iterator[Finding]:
     quiet = monitor.wording.quiet
-    for address in addresses_of(monitor):
+    for address in addresses:
         if quiet and quiet.has(address):
             what = f"quiet has {address}, which is this monitor's own: what it is denied, you hear of once a day"
             yield Finding(SUBJECT, WARN, what, f"Let it in instead: add 'ALL: {address}' to /etc/hosts.allow.")

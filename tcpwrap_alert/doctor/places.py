@@ -1,34 +1,48 @@
-"""The addresses of a monitor's nodes, looked up within a bounded time."""
+"""The addresses of the monitors' nodes, all looked up at once and within a bounded time."""
 
 from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..config.read import Config
     from ..config.values import Monitor
 
 LOOK_UP_S = 5.0
 
 
-def addresses_of(monitor: Monitor) -> list[str]:
-    """Return the addresses of all nodes; none of those on this host's disk, or whose name does not resolve."""
-    hosts = [target.host for target in monitor.targets if hasattr(target, "host")]
-    return list(dict.fromkeys(address for host in hosts for address in _look_up(host)))
+class Places:
+    """What the names of the nodes resolve to; nothing for those that are on this host's disk, or do not resolve."""
 
+    def __init__(self, config: Config) -> None:
+        monitors = [] if config.fault else config.monitors
+        self._found: dict[str, list[str]] = {host: [] for monitor in monitors for host in _hosts(monitor)}
+        # A look-up cannot be cut short.
+        threads = [threading.Thread(target=self._look_up, args=(host,), daemon=True) for host in self._found]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + LOOK_UP_S
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
-def _look_up(host: str) -> list[str]:
-    found: list[str] = []
+    def of(self, monitor: Monitor) -> list[str]:
+        """Return the addresses of a monitor's nodes."""
+        return list(dict.fromkeys(address for host in _hosts(monitor) for address in self._found[host]))
 
-    def look_up() -> None:
+    def all(self) -> list[str]:
+        """Return the addresses of all monitors' nodes."""
+        return list(dict.fromkeys(address for found in self._found.values() for address in found))
+
+    def _look_up(self, host: str) -> None:
         try:
             infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return  # whoever connects says so
-        found.extend(str(info[4][0]).partition("%")[0] for info in infos)
+        self._found[host] = [str(info[4][0]).partition("%")[0] for info in infos]
 
-    thread = threading.Thread(target=look_up, daemon=True)  # a look-up cannot be cut short
-    thread.start()
-    thread.join(LOOK_UP_S)
-    return list(found)
+
+def _hosts(monitor: Monitor) -> list[str]:
+    return [target.host for target in monitor.targets if hasattr(target, "host")]

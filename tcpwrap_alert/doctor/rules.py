@@ -11,13 +11,12 @@ from ..libwrap.findings import Findings
 from ..libwrap.hosts_access import Rule, read_rules
 from ..libwrap.letting_in import ask
 from .finding import FAIL, OK, WARN, Finding
-from .places import addresses_of
 from .session import session_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..config.read import Config
+    from .places import Places
 
 SUBJECT = "rules"
 HOSTS_ALLOW, HOSTS_DENY = "/etc/hosts.allow", "/etc/hosts.deny"
@@ -26,7 +25,7 @@ SSHD = "sshd"
 SHOWN = 4
 
 
-def examine_rules(config: Config) -> Iterator[Finding]:
+def examine_rules(places: Places) -> Iterator[Finding]:
     """Look at the rules, and ask them about this session, loopback and the monitors. Raises OSError."""
     found = check_rules(HOSTS_ALLOW, HOSTS_DENY)
     for one in found:
@@ -41,15 +40,9 @@ def examine_rules(config: Config) -> Iterator[Finding]:
         yield _of_session(rules, address)
     for address in LOOPBACK:
         yield _of_client(rules, daemons, "loopback", address)
-    for address in _monitors_addresses(config):
-        yield _of_client(rules, daemons, "the monitor", address)
-
-
-def _monitors_addresses(config: Config) -> list[str]:
-    if config.fault:
-        return []
-    found = [address for monitor in config.monitors for address in addresses_of(monitor)]
-    return [address for address in dict.fromkeys(found) if address not in LOOPBACK]
+    for address in places.all():
+        if address not in LOOPBACK:
+            yield _of_client(rules, daemons, "the monitor", address)
 
 
 def _of_session(rules: list[Rule], address: str) -> Finding:

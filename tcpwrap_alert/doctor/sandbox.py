@@ -7,8 +7,10 @@ The hook is a child of the daemon, and so lives under what the unit forbids. Wha
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
+from ..libwrap.configured_names import lines_of
 from .daemon_users import guarded_units
 from .finding import FAIL, OK, WARN, Finding
 
@@ -29,6 +31,8 @@ PATH_KEYS = {
     GONE: ("InaccessiblePaths", "InaccessibleDirectories", "TemporaryFileSystem"),
 }
 WRITING = "CAP_DAC_OVERRIDE"  # which lets root write where others are the owners
+RULES = ("/etc/hosts.allow", "/etc/hosts.deny")
+SUDO = re.compile(r"\bsudo\b.*\bhandle_tcp_wrapper\b")
 CHANGING_USER = ("CAP_SETUID", "CAP_SETGID")
 
 
@@ -54,6 +58,9 @@ def _examine(unit: Unit, spool: str) -> Iterator[Finding]:
     if is_root and not _has(unit, "CapabilityBoundingSet", WRITING):
         what = f"{unit.name}: root may not write others' files there, so its hook cannot write {spool}"
         yield Finding(SUBJECT, FAIL, what, f"{edit} CapabilityBoundingSet={WRITING}; then restart it.")
+    if unit.is_on("NoNewPrivileges") and any(map(SUDO.search, lines_of(RULES))):
+        what = f"{unit.name}: NoNewPrivileges=yes keeps sudo from working, so the rule's hook does not run there"
+        yield Finding(SUBJECT, FAIL, what, "Call the hook without sudo; see docs/daemons.md.")
     elif cause := _why_forwarder_fails(unit, is_root):
         what = (
             f"{unit.name}: a forwarder that its hook starts cannot send ({cause}); its alerts wait for the next replay"

@@ -140,7 +140,8 @@ def _missing_program(command: str, path: str) -> str:
 def _fault_of_cron() -> str:
     if os.path.isdir(SYSTEMD_RUNS) and _is_cron_there():
         return ""  # its unit says how it is
-    if any(_comm(path) in CRON_PROGRAMS for path in glob.glob("/proc/[0-9]*/comm")):
+    running = [_comm(path) for path in glob.glob("/proc/[0-9]*/comm")]
+    if not running or any(name in CRON_PROGRAMS for name in running):  # none: a system without this /proc
         return ""
     return "cron does not run" if _is_cron_there() else "cron is not installed"
 

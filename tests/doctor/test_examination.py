@@ -7,6 +7,8 @@ import socket
 import subprocess
 import time
 
+from support import namespaces
+
 SUBJECTS = ("rules", "configuration", "spool", "schedule", "units", "monitor")
 
 
@@ -57,6 +59,21 @@ def test_files_of_rules_are_checked_alone(host, run):
     done = run("tcpwrap-alert", "check", "--deny", "/etc/hosts.deny", "--send")
     assert done.returncode == 64
     assert host.commands() == ""
+
+
+def test_dead_name_servers_cost_the_time_of_one(host, check):
+    sections = "".join(f"[m{number}]\nserver=m{number}.example\ntimeout=300\n" for number in range(1, 9))
+    namespaces.bind_over("/etc/resolv.conf", "nameserver 127.0.0.53\noptions timeout:30\n")
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.53", 53))
+            host.write_config(sections)
+            started_s = time.monotonic()
+            rows = check()
+            assert 18 < time.monotonic() - started_s < 40
+    finally:
+        namespaces.unbind("/etc/resolv.conf")
+    assert len([row for row in rows if row[:2] == ("monitor", "fail")]) == 8
 
 
 def test_dead_monitors_cost_the_time_of_one(host, check):

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from .conftest import ALLOWED, RULE
+
 UNIT = "ssh.service"
 SPOOL = "/var/spool/tcpwrap-alert"
 LOST = f"{UNIT}: its hook cannot write {SPOOL} ({{}}), so its alerts are lost"
@@ -70,6 +72,14 @@ def test_capabilities_and_sockets_count(settings, faults, text, told):
     found = faults("units")
     assert len(found) == bool(told)
     assert not told or found[0].startswith(told)
+
+
+def test_sudo_needs_new_privileges(settings, host, faults):
+    settings("NoNewPrivileges=yes")
+    assert faults("units") == []
+    host.rules(ALLOWED, RULE.replace("(", "(/usr/bin/sudo "))
+    told = f"fail {UNIT}: NoNewPrivileges=yes keeps sudo from working, so the rule's hook does not run there"
+    assert faults("units") == [told]
 
 
 def test_a_temporary_spool_is_hidden(settings, host, faults, tmp_path):
