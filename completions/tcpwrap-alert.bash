@@ -29,6 +29,11 @@ _tcpwrap_alert() {
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
+    'setup --server') ;;
+    'setup --password-file') files=yes ;;
+    'setup --method') ;;
+    'setup --host-name') ;;
+    'setup --network') ;;
     'heartbeat --config') files=yes ;;
     'listen --port') ;;
     'listen --config') files=yes ;;
@@ -43,10 +48,11 @@ _tcpwrap_alert() {
         sweeps) words='--since --hosts --json --csv --submit --config -V --version --debug -h --help' files=yes ;;
         check) words='server --send --json -q --quiet --allow --deny --config -q --quiet -V --version --debug -h --help' files=yes ;;
         check-spool) words='-w --warning -c --critical --config -V --version --debug -h --help' ;;
+        setup) words='--server --password-file --method --host-name --network --apply --dry-run --remove -V --version --debug -h --help' ;;
         heartbeat) words='--config -V --version --debug -h --help' ;;
         listen) words='--port --config -V --version --debug -h --help' ;;
         demo) words='-V --version --debug -h --help' ;;
-        '') words='deny submit send replay queue top sweeps check check-spool heartbeat listen demo -V --version --debug -h --help' ;;
+        '') words='deny submit send replay queue top sweeps check check-spool setup heartbeat listen demo -V --version --debug -h --help' ;;
         esac
         ;;
     esac

@@ -24,8 +24,9 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial sockets debugging"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log __init__ {VALUES}",
-    "commands": f"doctor sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"doctor setup sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "doctor": f"forwarding transports spool config libwrap nsca {VALUES}",
+    "setup": f"forwarding spool config libwrap {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "sweeps": f"config {VALUES}",
@@ -50,8 +51,8 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "doctor", "libwrap", "nsca", "sockets", "transports"},
-    "subprocess": {"commands", "libwrap", "transports"},
+    "socket": {"commands", "doctor", "libwrap", "nsca", "setup", "sockets", "transports"},
+    "subprocess": {"commands", "libwrap", "setup", "transports"},
 }
 
 # Who loads a module by its name, and the table that says which: modules of the same room, when they are used.

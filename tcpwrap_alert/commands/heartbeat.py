@@ -29,6 +29,8 @@ def command(config: Config) -> None:
     The service of 'heartbeat_service' gets what 'check-spool' says. It is sent before what waits, and is never kept. If
     the monitor hears nothing for some minutes, its freshness check makes the service UNKNOWN: this host is silent.
 
+    A monitor that takes denials only gets none: Alertmanager, for example.
+
     Example, a line of /etc/cron.d/tcpwrap-alert, with the owner of the spool:
 
     \b

@@ -37,7 +37,8 @@ def attempt(spool: Spool, config: Config, account: Account | None = None, tries_
         faults = {}
         if is_shared(boxes, spool):
             faults = hand_over(spool, boxes).faults
-            boxes = [box for box in boxes if os.path.lexists(box.spool.path)]  # nothing was ever for the others
+            there = {box.name for box in spool.boxes()}
+            boxes = [box for box in boxes if box.spool.name in there]  # nothing was ever for the others
     except TcpwrapAlertError as error:
         raise leave(spool, error) from error
     drained = drain_all(boxes, account, tries_rested)
@@ -61,14 +62,21 @@ def drain_all(boxes: list[Box], account: Account | None = None, tries_rested: bo
     def drain_one(box: Box) -> None:
         try:
             outcomes.append(drain(box, account, tries_rested))
-        except BaseException as error:
+        except Exception as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=drain_one, args=(box,), daemon=True) for box in boxes]
+    threads = [threading.Thread(target=drain_one, args=(box,), daemon=True) for box in boxes[1:]]
+    left = boxes[:1]  # for this thread, which would only wait
+    for thread, box in zip(threads, boxes[1:]):
+        try:
+            thread.start()
+        except RuntimeError:  # the limit of processes is reached
+            left.append(box)
+    for box in left:
+        drain_one(box)
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
     return together(outcomes)
 
 

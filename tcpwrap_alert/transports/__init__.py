@@ -17,6 +17,7 @@ many connections. `memory` is a dict of texts that is kept for the next time, wi
 Whoever adds a transport adds a module here, and a line to TRANSPORTS. The module has
 
     open_transport(target, memory)      a context as above, for one node of a monitor
+    DENIALS_ONLY = True                 only if it rejects whatever is no denial: it gets no heartbeats
 
 and the monitor's other nodes are tried by `nodes.py`. It may have more, for `tcpwrap-alert check` and `--dry-run`:
 
@@ -125,6 +126,11 @@ def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> Abstract
     """Return a context that delivers to one node of `monitor`, the first of which is 0."""
     transport: AbstractContextManager[Transport] = module_of(monitor).open_transport(monitor.targets[number], memory)
     return transport
+
+
+def takes_denials_only(monitor: Monitor) -> bool:
+    """Say whether `monitor` rejects whatever is no denial."""
+    return bool(getattr(module_of(monitor), "DENIALS_ONLY", False))
 
 
 def module_of(monitor: Monitor) -> Any:

@@ -14,7 +14,8 @@ import time
 
 from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
-from ..nsca.proxy import open_stream, remaining
+from ..nsca.connect import remaining
+from ..nsca.proxy import open_stream
 from .tls import make_context, open_tls
 
 TYPE_CHECKING = False

@@ -117,6 +117,8 @@ class NscaNgTransport:
 
     def _read_line(self, stream: PskStream | StdlibStream, deadline: float) -> str:
         while b"\n" not in self._buffer:
+            if time.monotonic() >= deadline:
+                raise socket.timeout
             chunk = stream.receive(deadline)
             if not chunk or len(self._buffer) > MAX_LINE_BYTES:
                 self._close()

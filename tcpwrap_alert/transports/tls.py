@@ -13,7 +13,8 @@ import time
 
 from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
-from ..nsca.proxy import open_stream, remaining
+from ..nsca.connect import remaining
+from ..nsca.proxy import open_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ LOG = "/var/log/nagios4/nagios.log"
 PROCESSED = "EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;"
 DENIED = "Denied sshd-127.66.0.9"
 GUIDE = ROOT / "docs" / "install.md"
-(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try it on one machine")
+(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try the package on one machine")
 
 # A denial as fast as it comes, by the path in hosts.deny, with the exit status of each.
 STORM = """

@@ -54,6 +54,16 @@ def deny(spool, client):
     spool.enqueue(Denial("sshd", client))
 
 
+@pytest.fixture
+def no_thread(monkeypatch):
+    """The limit of processes is reached."""
+
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+
+
 @pytest.mark.parametrize("has_several", [False, True], ids=["one monitor", "two monitors"])
 def test_p5_denial_as_the_leader_resigns_is_sent(spool, config, two_monitors, told, monitors, monkeypatch, has_several):
     """Its drop still finds `leader`, after the leader's last look at the spool, and so leaves the file to it."""
@@ -82,6 +92,19 @@ def test_dead_one_of_two_monitors_is_told(spool, two_monitors, told, monitors):
         lead(spool, two_monitors)
     assert monitors["b"].seen == ["Denied sshd-203.0.113.7"]
     assert told == ["m:1: connection refused; kept in the spool, trying again for five minutes"]
+
+
+def test_without_a_thread_each_monitor_gets_all(spool, two_monitors, no_thread, monitors):
+    deny(spool, "203.0.113.7")
+    attempt(spool, two_monitors)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
+
+
+def test_without_a_thread_a_forwarder_leaves_all(spool, two_monitors, told, no_thread, monitors):
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered, match=r"127\.0\.0\.1:1: too many processes: can't start new thread"):
+        lead(spool, two_monitors)
+    assert [len(box.scan()) for box in spool.boxes()] == [1, 1]
 
 
 def test_nothing_for_two_monitors_is_no_failure(spool, two_monitors, told, monitors):
