@@ -11,7 +11,7 @@ import os
 import time
 
 from ..check_result import CheckResult, clean, format_time
-from ..errors import EXIT_CONFIGURATION, EXIT_REJECTED, RejectedError, SpoolError
+from ..errors import EXIT_CONFIGURATION, EXIT_REJECTED, ConfigError, RejectedError, SpoolError
 from ..spool.history import counts_since
 from ..spool.spool import Spool
 from ..transports import Parcel, open_transport
@@ -58,9 +58,12 @@ def beat(config: Config, version: str) -> None:
     """Tell each monitor's second service how the spool is, past what waits there; nothing of it is kept.
 
     Raises:
-        ConfigError: there is no monitor to tell.
+        ConfigError: there is no monitor to tell, or it would take the heartbeat for an end of the denials.
         DeliveryError: a monitor cannot be told; the others are.
     """
+    if any(one.wording.heartbeat_service == one.wording.service_description for one in config.monitors):
+        what = "heartbeat_service is the service of the denials, which the heartbeat would clear; name another one"
+        raise ConfigError(config.path, None, what)
     health = examine(config)
     now_s = time.time()
     denied, last_s = _denied(config, now_s - DAY_S)

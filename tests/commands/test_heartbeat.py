@@ -40,3 +40,12 @@ def test_missing_spool_is_told_as_unknown(run, start_nsca, write_config):
     assert run("tcpwrap-alert", "heartbeat").returncode == 0
     (result,) = daemon.results()
     assert result.startswith("firestorm;TCP Wrappers Alerting;3;")
+
+
+def test_heartbeat_never_clears_the_denials(run, start_nsca, write_config, spool_dir):
+    daemon = start_nsca("single", password="s3cret")
+    path = write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret", heartbeat_service="TCP Wrappers")
+    done = run("tcpwrap-alert", "heartbeat")
+    what = "heartbeat_service is the service of the denials, which the heartbeat would clear; name another one"
+    assert (done.returncode, done.stderr) == (78, f"tcpwrap-alert: {path}: {what}\n")
+    assert daemon.results() == []
