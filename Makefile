@@ -46,8 +46,8 @@ ROOTS = $(VENV)/roots
 # What depends on the system: the daemons of Debian 13, its libwrap, its Python and what that has of our dependencies.
 PEERS_13 = nsca nsca-client nagios4-core tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
     vsftpd stunnel4 socat rpcbind acl sudo openssl iproute2 strace dma python3-click python3-cryptography \
-    python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
-TESTS_13 = $(addprefix tests/interop/test_,daemons.py denied_connection.py nagios.py nrpe.py)
+    icinga2 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
+TESTS_13 = $(addprefix tests/interop/test_,daemons.py denied_connection.py icinga.py nagios.py nrpe.py) tests/transports/test_icinga2.py
 
 .PHONY: demo test test-all test-ends test-deb test-debian13 fuzz docs volume crash mutants bench bench-methods dist deb peers clean
 

@@ -18,6 +18,7 @@ from measure import Subject, Usage, machine
 from picture import draw
 from support import namespaces
 from sweeps_case import sweeps
+from transports_case import TRANSPORT_CASES
 
 RESULTS = Path(__file__).with_name("results.json")
 PICTURE = Path(__file__).with_name("results.svg")
@@ -35,7 +36,7 @@ def main() -> None:
         flush=True,
     )
     subjects = []
-    for case in (*CASES, sweeps):
+    for case in (*CASES, *TRANSPORT_CASES, sweeps):
         subjects.append(case())
         print("\n".join(_lines(subjects[-1])), flush=True)
     aims = [row for subject in subjects for row in subject.rows if row.aim is not None]

@@ -11,7 +11,7 @@ import sys
 
 from .check_result import clean
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_FOUND, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.place import Place
 
 # With its lock, one denial at a time is sent without a spool; bin/handle_tcp_wrapper opens it.
@@ -41,9 +41,9 @@ def tcpwrap_alert() -> int:
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
     config = None
-    if arguments == ["replay"]:
+    if _is_replay_of_cron(arguments):
         config = read_config()
-        if _all_idle(config):
+        if _all_idle(config) and not (sys.stdout and sys.stdout.isatty()):  # a person is told
             return _write_metrics(config) if config.metrics_file else 0
     try:
         from .commands import run
@@ -53,12 +53,24 @@ def tcpwrap_alert() -> int:
     return run(arguments, config)
 
 
+def _is_replay_of_cron(arguments: list[str]) -> bool:
+    """Say whether this is `replay`, or `replay --splay SECONDS`; on an idle spool both do nothing."""
+    if arguments[:1] != ["replay"]:
+        return False
+    splay = arguments[1:]
+    return not splay or (len(splay) == 2 and splay[0] == "--splay" and splay[1].isascii() and splay[1].isdecimal())
+
+
 def submit_check_result() -> int:
     """Run `submit_check_result`; return its exit status."""
     os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        return _print_help()
+        return _print(SUBMIT_USAGE, *exit_statuses(EXIT_FOUND))
+    if arguments in (["-V"], ["--version"]):
+        from . import __version__
+
+        return _print(f"submit_check_result, version {__version__}")
     try:
         from .arguments import parse_check_result
 
@@ -80,9 +92,9 @@ def submit_check_result() -> int:
     return 0
 
 
-def _print_help() -> int:
+def _print(*lines: str) -> int:
     try:
-        print(SUBMIT_USAGE, *exit_statuses(), sep="\n", flush=True)
+        print(*lines, sep="\n", flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is left in the buffer, which would end us with 120
         _complain("submit_check_result", f"cannot write the output: {error.strerror}")

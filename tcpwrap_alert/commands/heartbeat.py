@@ -8,7 +8,11 @@ from .. import __version__
 from ..config.read import Config
 from ..errors import EXIT_KEPT, DeliveryError
 from ..forwarding.health import beat
-from .options import StrictCommand, config_option
+from .options import CronCommand, StrictCommand, config_option
+
+
+class HeartbeatCommand(CronCommand, StrictCommand):
+    """A command for cron whose usage errors are BadInput."""
 
 
 class NotTold(click.ClickException):
@@ -17,13 +21,15 @@ class NotTold(click.ClickException):
     exit_code = EXIT_KEPT
 
 
-@click.command("heartbeat", cls=StrictCommand)
+@click.command("heartbeat", cls=HeartbeatCommand)
 @config_option()
 def command(config: Config) -> None:
     """Tell the monitor how the spool is.
 
     The service of 'heartbeat_service' gets what 'check-spool' says. It is sent before what waits, and is never kept. If
     the monitor hears nothing for some minutes, its freshness check makes the service UNKNOWN: this host is silent.
+
+    A monitor that takes denials only gets none: Alertmanager, for example.
 
     Example, a line of /etc/cron.d/tcpwrap-alert, with the owner of the spool:
 

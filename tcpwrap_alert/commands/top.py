@@ -13,6 +13,7 @@ from ..config.keys import parse_age
 from ..config.read import Config
 from ..errors import EXIT_SPOOL
 from ..forwarding.denied import BY, Denied, denied_by
+from ..spool.files import replace_file
 from .options import config_option
 from .tables import bar, print_csv, print_json
 
@@ -47,12 +48,12 @@ def command(since_s: int, by: str, as_json: bool, as_csv: bool, page: str | None
 
     Example: tcpwrap-alert top --since 24h --by daemon
     """
-    if as_json + as_csv + bool(page) > 1:
+    if as_json + as_csv + (page is not None) > 1:
         raise click.UsageError("--json, --csv and --html cannot be used together")
     now_s = time.time()
     found = denied_by(config, now_s - since_s)
     rows = [_row(by, denied) for denied in found[by]]
-    if page:
+    if page is not None:
         _write_page(page, found, now_s - since_s, now_s)
     elif as_json:
         print_json(rows)
@@ -84,11 +85,12 @@ def _print(found: list[Denied], is_in_order: bool) -> None:
 def _write_page(path: str, found: dict[str, list[Denied]], since_s: float, now_s: float) -> None:
     from .page import make_page
 
-    text = make_page(found, os.uname().nodename, since_s, now_s)
-    aside = f"{path}.{os.getpid()}"
+    text = make_page(found, os.uname().nodename, since_s, now_s).encode(errors="replace")
     try:
-        with open(aside, "x", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-        os.rename(aside, path)
+        if os.path.exists(path) and not os.path.isfile(path):  # /dev/stdout, a pipe
+            with open(path, "wb") as file:
+                file.write(text)
+        else:
+            replace_file(os.path.realpath(path) if path else path, text)
     except OSError as error:
         raise CannotWrite(f"{path}: cannot write the page: {error.strerror}") from error

@@ -11,10 +11,10 @@ import os
 import time
 
 from ..check_result import CheckResult, clean, format_time
-from ..errors import EXIT_CONFIGURATION, EXIT_REJECTED, RejectedError, SpoolError
+from ..errors import EXIT_CONFIGURATION, EXIT_REJECTED, ConfigError, RejectedError, SpoolError
 from ..spool.history import counts_since
 from ..spool.spool import Spool
-from ..transports import Parcel, open_transport
+from ..transports import Parcel, open_transport, takes_denials_only
 from .waiting import measure_spools
 
 TYPE_CHECKING = False
@@ -57,10 +57,16 @@ def examine(config: Config, warning_s: int = WARNING_S, critical_s: int = CRITIC
 def beat(config: Config, version: str) -> None:
     """Tell each monitor's second service how the spool is, past what waits there; nothing of it is kept.
 
+    A monitor that takes denials only is passed over.
+
     Raises:
         ConfigError: there is no monitor to tell.
         DeliveryError: a monitor cannot be told; the others are.
     """
+    told = [monitor for monitor in config.monitors if not takes_denials_only(monitor)]
+    if not told:
+        what = "no monitor to tell: what is configured takes denials only; add a section with a server that takes more"
+        raise ConfigError(config.path, None, what)
     health = examine(config)
     now_s = time.time()
     denied, last_s = _denied(config, now_s - DAY_S)
@@ -68,7 +74,7 @@ def beat(config: Config, version: str) -> None:
     text = f"{health.text}; {denied} denials in 24 hours{last}; version {version}"
     numbers = f"{health.performance_data} denied_24h={denied};;;0".strip()
     failure: Exception | None = None
-    for monitor in config.monitors:
+    for monitor in told:
         wording = monitor.wording
         result = CheckResult(wording.host_name, wording.heartbeat_service, health.state, f"{text} | {numbers}")
         try:

@@ -6,11 +6,9 @@ never become less. What a monitor accepted or rejected has its name; the one mon
 
 from __future__ import annotations
 
-import os
-
 from ..check_result import clean
 from ..errors import SpoolError
-from ..spool.files import write_aside
+from ..spool.files import replace_file
 from ..spool.history import DELIVERED, DENIED, REJECTED, sums
 from ..spool.spool import Spool
 from .waiting import measure_spools
@@ -35,10 +33,8 @@ def write_metrics(config: Config) -> None:
     if not path:
         return
     text = encode_metrics(config)
-    aside = f"{path}.{os.getpid()}"
     try:
-        write_aside(aside, text.encode(errors="replace"))
-        os.rename(aside, path)
+        replace_file(path, text.encode(errors="replace"))
     except OSError as error:
         what = "let the owner of the spool write to its directory (docs/monitors.md)"
         raise SpoolError(f"{clean(path)}: cannot write metrics_file: {error.strerror}; {what}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut, DeliveryError, ProtocolError, ProtocolTimedOut, TimedOut
 from ..sockets import socket
 from .packet import INIT_PACKET_LENGTH, decode_init_packet
@@ -33,16 +34,17 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
     """
     if server.proxy is not None:
         return _connect_by_proxy(server, deadline)
-    addresses = _resolve(server, deadline)
+    addresses = resolve(server.host, server.port, deadline, server, f"within {server.timeout_s:g} s")
+    debug("%s has the addresses %s", server, ", ".join(each[4][0] for each in addresses))
     for left in range(len(addresses), 0, -1):
         family, kind, protocol, _, address = addresses[-left]
-        share_s = min(max(remaining(deadline) / left, MIN_ADDRESS_SHARE_S), remaining(deadline))
         try:
             sock, iv, packet_timestamp = _connect_address(
-                server, (family, kind, protocol), address, time.monotonic() + share_s
+                server, (family, kind, protocol), address, share_of(deadline, left)
             )
             return sock, server.replace(host=address[0]), iv, packet_timestamp
         except DeliveryError as error:
+            debug("%s: %s", address[0], error)
             if left == 1 or time.monotonic() >= deadline:
                 number = len(addresses) - left + 1
                 tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
@@ -61,7 +63,7 @@ def _connect_by_proxy(server: Server, deadline: float) -> tuple[socket.socket, S
     sock = open_stream(server, deadline)
     try:
         init_packet = _read_init_packet(sock, deadline, f"within {server.timeout_s:g} s")
-        return (sock, server, *decode_init_packet(init_packet))
+        return (sock, server, *_decode(init_packet))
     except DeliveryError as error:
         sock.close()
         raise type(error)(error.reason, f"{server} through {server.proxy}", error.errno) from error
@@ -83,15 +85,23 @@ def _connect_address(
         try:
             sock.settimeout(remaining(deadline))
             sock.connect(address)
+            debug("connected to %s port %s", *address[:2])
         except socket.timeout:
             raise ConnectTimedOut(f"no answer to the connection attempt {within}") from None
         except OSError as error:
             raise ConnectError((error.strerror or str(error)).lower(), number=error.errno) from error
-        iv, packet_timestamp = decode_init_packet(_read_init_packet(sock, deadline, within))
+        iv, packet_timestamp = _decode(_read_init_packet(sock, deadline, within))
     except BaseException:
         sock.close()
         raise
     return sock, iv, packet_timestamp
+
+
+def _decode(init_packet: bytes) -> tuple[bytes, int]:
+    iv, packet_timestamp = decode_init_packet(init_packet)
+    ahead_s = packet_timestamp - int(time.time())
+    debug("init packet of %s bytes; the server's clock is %+d s from ours", len(init_packet), ahead_s)
+    return iv, packet_timestamp
 
 
 def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> bytes:
@@ -115,12 +125,16 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
     return data
 
 
-def _resolve(server: Server, deadline: float) -> list[Any]:
-    """Return the addresses of the server as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
+def resolve(host: str, port: int, deadline: float, place: object, within: str = "in time") -> list[Any]:
+    """Return the addresses of a host as getaddrinfo does; its look-up cannot be cut short, so a thread waits.
+
+    Raises:
+        ConnectError: there are none; ConnectTimedOut at the deadline.
+    """
     # For text, Python would load its IDNA codec, even if all of it is ASCII: half of a bare start of Python.
-    host = server.host.encode() if server.host.isascii() else server.host
+    name = host.encode() if host.isascii() else host
     try:
-        return socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         pass  # a name, not an address
     import threading
@@ -129,7 +143,7 @@ def _resolve(server: Server, deadline: float) -> list[Any]:
 
     def look_up() -> None:
         try:
-            outcome.append(socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM))
+            outcome.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             outcome.append(error)
 
@@ -137,12 +151,18 @@ def _resolve(server: Server, deadline: float) -> list[Any]:
     try:
         thread.start()
     except RuntimeError as error:  # the limit of processes is reached
-        raise ConnectError(f"cannot look the name up: {error}", server) from error
+        raise ConnectError(f"cannot look the name up: {error}", place) from error
     thread.join(remaining(deadline))
     if not outcome:
-        raise ConnectTimedOut(f"the name did not resolve within {server.timeout_s:g} s", server)
+        raise ConnectTimedOut(f"the name did not resolve {within}", place)
     if isinstance(outcome[0], Exception):
         reason = getattr(outcome[0], "strerror", None) or "not a host name"
-        raise ConnectError(f"the name does not resolve: {reason}", server) from outcome[0]
+        raise ConnectError(f"the name does not resolve: {reason}", place) from outcome[0]
     addresses: list[Any] = outcome[0]
     return addresses
+
+
+def share_of(deadline: float, left: int) -> float:
+    """Return the deadline for the next of `left` addresses: a dead one must leave time for those behind it."""
+    left_s = remaining(deadline)
+    return time.monotonic() + min(max(left_s / left, MIN_ADDRESS_SHARE_S), left_s)

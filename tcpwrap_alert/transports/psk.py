@@ -16,7 +16,7 @@ import ssl
 import time
 
 from ..errors import ConnectError, ConnectTimedOut, RejectedError
-from ..nsca.proxy import remaining
+from ..nsca.connect import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ NOT_ACCEPTED = "identity or password are not accepted, or the server is not the 
 SSL_VERIFY_PEER = 1
 SSL_CTRL_MODE = 33
 SSL_MODE_AUTO_RETRY = 4
+SSL_CTRL_SET_READ_AHEAD = 41  # one read for each record, not one for its head and one for the rest
 SSL_ERROR_ZERO_RETURN = 6
+READ_BYTES = 4096
+TIMEOUT_STEP_S = 0.1  # a timeout is set again only when it differs by that much: a session has thousands of steps
 CALLBACK = ctypes.CFUNCTYPE(
     ctypes.c_uint,
     ctypes.c_void_p,
@@ -57,6 +60,7 @@ class StdlibStream:
     """A stream by Python's own ssl."""
 
     def __init__(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> None:
+        self._timeout_s = 0.0
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # there is no certificate; CERT_REQUIRED stays, and nothing is believed
         context.set_ciphers(CIPHERS)
@@ -72,13 +76,13 @@ class StdlibStream:
 
     def send_all(self, data: bytes, deadline: float) -> None:
         """Send `data`. Raises OSError; socket.timeout at the deadline."""
-        self._sock.settimeout(remaining(deadline))
+        self._set_timeout(deadline)
         self._sock.sendall(data)
 
     def receive(self, deadline: float) -> bytes:
         """Return what comes next; empty at the end. Raises OSError; socket.timeout at the deadline."""
-        self._sock.settimeout(remaining(deadline))
-        return self._sock.recv(4096)
+        self._set_timeout(deadline)
+        return self._sock.recv(READ_BYTES)
 
     def close(self) -> None:
         """End TLS, and the connection."""
@@ -89,6 +93,12 @@ class StdlibStream:
             pass
         self._sock.close()
 
+    def _set_timeout(self, deadline: float) -> None:
+        timeout_s = _rounded_up(remaining(deadline))
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self._sock.settimeout(timeout_s)
+
 
 class PskStream:
     """A stream by ctypes over libssl."""
@@ -96,15 +106,19 @@ class PskStream:
     def __init__(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> None:
         self._sock = sock
         self._endpoint = endpoint
+        self._timeout_s = 0.0
+        self._buffer = ctypes.create_string_buffer(READ_BYTES)
         self._ssl = self._context = None
         self._library = library = _load(endpoint)
         self._callback = CALLBACK(self._give_key)  # kept: the library holds only its address
         self._context = library.SSL_CTX_new(library.TLS_client_method())
         library.SSL_CTX_set_verify(self._context, SSL_VERIFY_PEER, None)
         library.SSL_CTX_ctrl(self._context, SSL_CTRL_MODE, SSL_MODE_AUTO_RETRY, None)
+        library.SSL_CTX_ctrl(self._context, SSL_CTRL_SET_READ_AHEAD, 1, None)
         library.SSL_CTX_set_cipher_list(self._context, CIPHERS.encode())
         library.SSL_CTX_set_psk_client_callback(self._context, self._callback)
         self._ssl = library.SSL_new(self._context)
+        sock.settimeout(None)
         self._set_timeout(deadline)
         library.SSL_set_fd(self._ssl, sock.fileno())
         if library.SSL_connect(self._ssl) != 1:
@@ -123,10 +137,9 @@ class PskStream:
     def receive(self, deadline: float) -> bytes:
         """Return what comes next; empty at the end. Raises OSError; socket.timeout at the deadline."""
         self._set_timeout(deadline)
-        buffer = ctypes.create_string_buffer(4096)
-        count = self._library.SSL_read(self._ssl, buffer, len(buffer))
+        count: int = self._library.SSL_read(self._ssl, self._buffer, READ_BYTES)
         if count > 0:
-            return buffer.raw[:count]
+            return self._buffer.raw[:count]
         if self._library.SSL_get_error(self._ssl, count) == SSL_ERROR_ZERO_RETURN:
             return b""
         raise self._error(deadline)
@@ -151,9 +164,11 @@ class PskStream:
 
     def _set_timeout(self, deadline: float) -> None:
         """Let the kernel end a read or write at the deadline: libssl works on the bare, blocking socket."""
-        left_s = remaining(deadline)
-        self._sock.settimeout(None)
-        value = (int(left_s)).to_bytes(8, "little") + (int(left_s % 1 * 1e6) or 1).to_bytes(8, "little")
+        timeout_s = _rounded_up(remaining(deadline))
+        if timeout_s == self._timeout_s:
+            return
+        self._timeout_s = timeout_s
+        value = int(timeout_s).to_bytes(8, "little") + int(timeout_s % 1 * 1e6).to_bytes(8, "little")
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._sock.setsockopt(socket.SOL_SOCKET, option, value)
 
@@ -162,6 +177,11 @@ class PskStream:
         if time.monotonic() >= deadline:
             return socket.timeout("timed out")
         return ConnectionResetError("the connection broke")
+
+
+def _rounded_up(seconds: float) -> float:
+    """Return the next greater number of steps, in seconds: so nobody gives up before the deadline."""
+    return (int(seconds / TIMEOUT_STEP_S) + 1) * TIMEOUT_STEP_S
 
 
 def _load(endpoint: Endpoint) -> ctypes.CDLL:

@@ -88,3 +88,17 @@ def test_a_usage_error_is_unknown(check, arguments):
     done = check(*arguments)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("tcpwrap-alert: ")
+
+
+def test_fault_ends_when_the_inbox_is_handed_over(check, put, run, tmp_path, write_config, spool_dir):
+    write_config(server="127.0.0.1:1", return_code="x")
+    put(1)
+    assert run("tcpwrap-alert", "replay").returncode == 78
+    config = "host_name=firestorm\n"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        config += f"[{name}]\nserver={tmp_path / name}/\n"
+    write_config().write_text(config)
+    assert check().returncode == 1
+    assert run("tcpwrap-alert", "replay").returncode == 0
+    assert check().returncode == 0

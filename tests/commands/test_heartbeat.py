@@ -40,3 +40,26 @@ def test_missing_spool_is_told_as_unknown(run, start_nsca, write_config):
     assert run("tcpwrap-alert", "heartbeat").returncode == 0
     (result,) = daemon.results()
     assert result.startswith("firestorm;TCP Wrappers Alerting;3;")
+
+
+DENIALS_ONLY = "[alerts]\nserver=alertmanager+http://127.0.0.1:1\n"
+
+
+def test_monitor_of_denials_only_gets_no_heartbeat(run, start_nsca, write_config, spool_dir):
+    daemon = start_nsca("single", password="s3cret")
+    path = write_config(host_name="firestorm", allow_cleartext="true")
+    with path.open("a") as config:
+        config.write(f"{DENIALS_ONLY}[nagios]\nserver=127.0.0.1:{daemon.port}\npassword=s3cret\n")
+    done = run("tcpwrap-alert", "heartbeat")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(daemon.results()) == 1
+
+
+def test_nobody_to_hear_a_heartbeat_is_told(run, write_config, spool_dir):
+    path = write_config(allow_cleartext="true")
+    with path.open("a") as config:
+        config.write(DENIALS_ONLY)
+    done = run("tcpwrap-alert", "heartbeat")
+    assert done.returncode == 78
+    what = "no monitor to tell: what is configured takes denials only; add a section with a server that takes more"
+    assert done.stderr == f"tcpwrap-alert: {path}: {what}\n"

@@ -24,7 +24,7 @@ LOG = "/var/log/nagios4/nagios.log"
 PROCESSED = "EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;"
 DENIED = "Denied sshd-127.66.0.9"
 GUIDE = ROOT / "docs" / "install.md"
-(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try it on one machine")
+(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try the package on one machine")
 
 # A denial as fast as it comes, by the path in hosts.deny, with the exit status of each.
 STORM = """
@@ -84,6 +84,12 @@ def copy_into(debian, package):
     return f"/usr/src/{Path(package).name}"
 
 
+def built(debian):
+    """Return the path of the package that was built there."""
+    (package,) = (debian.root / "usr" / "src" / "tcpwrap-alert" / "dist").glob("*.deb")
+    return copy_into(debian, package)
+
+
 def stat(debian, *paths):
     return debian.run("stat", "-c", "%a %U:%G %n", *paths).stdout.splitlines()
 
@@ -135,7 +141,7 @@ def test_timer_is_on_and_cron_leaves_it_alone(debian):
     assert job != line
     assert debian.shell(job) == ""
     without = f"mount -t tmpfs tmpfs /run; {job}"
-    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay\n"
+    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay --splay 20\n"
 
 
 def test_units_are_sound_and_sandboxed(debian):
@@ -188,8 +194,7 @@ def test_alert_of_another_user_leaves_at_once(debian, texts):
 
 def test_upgrade_in_a_storm_loses_no_alert(debian, texts, waiting, storm, next_version):
     before = len(texts())
-    (old,) = (debian.root / "usr" / "src" / "tcpwrap-alert" / "dist").glob("*.deb")
-    versions = (copy_into(debian, next_version), copy_into(debian, old))
+    versions = (copy_into(debian, next_version), built(debian))
     config = debian.read(CONFIG)
     for package in (*versions, versions[0]):
         debian.run("dpkg", "-i", package)
@@ -219,8 +224,22 @@ def test_purge_keeps_what_no_monitor_has_seen(debian, waiting):
     assert not (debian.root / "etc" / "tcpwrap-alert").exists()
 
 
+def test_the_packages_own_test_passes(debian):
+    """debian/tests, as autopkgtest runs it."""
+    debian.shell(f"rm {SPOOL}/new/*; dpkg -i {built(debian)}")
+    assert DENIED in debian.shell("cd /usr/src/tcpwrap-alert; AUTOPKGTEST_TMP=$(mktemp -d) sh debian/tests/denied-sshd")
+
+
+def test_purge_keeps_what_waits_for_a_window(debian, waiting):
+    debian.run("handle_tcp_wrapper", "127.66.0.9", "sshd")
+    wait_for(lambda: not waiting(), "it is not counted")
+    debian.shell("kill $(pgrep -u tcpwrap-alert) || :")  # the forwarder of the episode
+    printed = debian.run("apt-get", "purge", "-y", "tcpwrap-alert").stdout
+    assert f"tcpwrap-alert: 1 alerts that no monitor has seen stay in {SPOOL}" in printed
+    assert "127.66.0.9" in debian.read(f"{SPOOL}/episodes")
+
+
 def test_purge_of_an_empty_spool_leaves_nothing(debian):
-    (package,) = (debian.root / "usr" / "src" / "tcpwrap-alert" / "dist").glob("*.deb")
-    debian.shell(f"rm {SPOOL}/new/*; dpkg -i {copy_into(debian, package)}; apt-get purge -y tcpwrap-alert")
+    debian.shell(f"rm {SPOOL}/episodes; dpkg -i {built(debian)}; apt-get purge -y tcpwrap-alert")
     left = debian.shell("find / -xdev -name '*tcpwrap-alert*' -not -path '/usr/src/*' -not -path '/var/log/*'")
     assert [path for path in left.splitlines() if "deb-systemd-helper" not in path] == []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import urllib.request
 from pathlib import Path
 
 import pytest
 from peers.nsca_daemon import wait_for
+from support import namespaces
 
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.denial import Denial
@@ -158,6 +160,27 @@ def test_directory_that_is_none_costs_one_line(results, spool, run, metrics_file
     assert done.stderr == f"tcpwrap-alert: {metrics_file}: cannot write metrics_file: {reason}; {what}\n"
     assert done.returncode == 74
     assert spool.scan() == []
+
+
+def test_full_disk_leaves_nothing_beside_the_file(results, run, metrics_file, isolated):
+    namespaces.mount_tmpfs(str(metrics_file.parent), "size=4k")
+    try:
+        (metrics_file.parent / "full").write_bytes(bytes(4096))
+        assert "No space left" in run("tcpwrap-alert", "replay").stderr
+        assert os.listdir(metrics_file.parent) == ["full"]
+    finally:
+        namespaces.unbind(str(metrics_file.parent))
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make):
+    make(metrics_file)
+    before = metrics_file.lstat().st_ino
+    done = run("tcpwrap-alert", "replay")
+    assert (done.returncode, done.stderr.count("\n")) == (74, 1)
+    assert "cannot write metrics_file: not a regular file" in done.stderr
+    assert list(metrics_file.parent.iterdir()) == [metrics_file]
+    assert metrics_file.lstat().st_ino == before
 
 
 def test_directory_of_others_costs_one_line(default_spool, write_config, run):

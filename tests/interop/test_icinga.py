@@ -70,7 +70,8 @@ def wait_for_output(icinga, start):
 
 def test_example_is_right_beside_debians_configuration(make_icinga):
     said = make_icinga().verify()
-    assert re.findall("warning|critical", said) == []
+    # From 2.14.6 on, the API that we enable to read back says that filters may cost much.
+    assert re.findall(r"(?:warning|critical)/(?!ApiListener: Security notice).*", said) == []
     assert "Instantiated 2 Hosts." in said
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from peers.daemons import DAEMONS
 from peers.debian_nagios import DebianNagios
 from peers.nsca_daemon import is_listening, wait_for
-from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
 from support.documents import README, read_blocks
 from support.installation import DESK, MONITOR, STRANGER
@@ -20,7 +19,6 @@ SECTIONS = [block.section for block in read_blocks(README, "sh")]
 HOST = ("2. On the host", "3. hosts.allow: who may come in", "4. hosts.deny: who is denied")
 CRITICAL = "SERVICE ALERT: firestorm;TCP Wrappers;CRITICAL;HARD;1;"
 NOTIFIED = "SERVICE NOTIFICATION: nagiosadmin;firestorm;TCP Wrappers;CRITICAL;notify-service-by-email;"
-(SSHD,) = (daemon for daemon in DAEMONS if daemon.name == "sshd")
 
 
 @pytest.fixture
@@ -41,36 +39,6 @@ def nagios(readme, machine, peer):
     monitor.stop()
 
 
-@pytest.fixture
-def sshd(peer):
-    """Start sshd, and stop it after the test."""
-    running = []
-
-    def start_sshd():
-        running.append(RunningDaemon(SSHD, peer))
-        running[-1].start()
-
-    yield start_sshd
-    for daemon in running:
-        daemon.stop()
-
-
-@pytest.fixture
-def log_in():
-    """Connect to sshd from an address; say whether it answers."""
-    clients = []
-
-    def log_in(address):
-        client = Client(SSHD, address)
-        clients.append(client)
-        wait_for(lambda: SSHD.serves in client.received or client.closed_s is not None, "neither served nor let go")
-        return SSHD.serves in client.received
-
-    yield log_in
-    for client in clients:
-        client.leave()
-
-
 def waiting():
     return os.listdir("/var/spool/tcpwrap-alert/new")
 
@@ -89,6 +57,18 @@ def test_reader_has_an_alert_in_nagios(readme, nagios, sshd, log_in):
     nagios.wait_for_log(CRITICAL, texts)
     nagios.wait_for_log(NOTIFIED, texts)
     assert waiting() == []
+
+
+def test_check_finds_nothing_wrong_then(readme, nagios, run):
+    """But for daemons that README does not set up, and cron, which does not run here."""
+    for section in HOST:
+        readme(section)
+    done = run("/opt/tcpwrap-alert/bin/tcpwrap-alert", "check", "--send", env={"PATH": os.environ["PATH"]})
+    assert done.stderr == ""
+    wrong = [line for line in done.stdout.splitlines() if line.startswith(("warn", "fail"))]
+    assert [line for line in wrong if " cannot add to it" not in line and ": cron " not in line] == []
+    (sent,) = re.findall(r"accepted as firestorm;TCP Wrappers: (.*)", done.stdout)
+    nagios.wait_for_log("SERVICE ALERT: firestorm;TCP Wrappers;OK;HARD;1;", [sent])
 
 
 def test_fuse_lets_a_locked_out_reader_in(readme, machine, nsca, sshd, log_in):

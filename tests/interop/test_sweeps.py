@@ -119,8 +119,9 @@ def test_forty_hosts_are_one_result_at_nagios(nagios_of_many, deny_everywhere, m
 
 @pytest.fixture
 def icinga_of_many(peer, isolated):
-    """Icinga 2 with forty hosts."""
+    """Icinga 2 with forty hosts, and the log that is made for Nagios's readers."""
     one = icinga.Icinga(peer("icinga2"), peer("openssl"))
+    one.write_compat_log()
     hosts = "".join(ICINGA_HOST.format(name=name) for name in NAMES)
     (icinga.ETC / "conf.d" / "many.conf").write_text(hosts)
     one.start()
@@ -132,6 +133,8 @@ def test_forty_hosts_are_a_sweep_at_icinga(icinga_of_many, deny_everywhere, run)
     deny_everywhere(icinga.COMMAND_FILE)
     text = r"Executing external command: \[\d+\] PROCESS_SERVICE_CHECK_RESULT;host\d\d;"
     wait_for(lambda: len(re.findall(text, Path(icinga.LOG).read_text())) >= HOSTS, "not all logged", 60)
-    (row,) = json.loads(run("tcpwrap-alert", "sweeps", "--json", str(icinga.LOG)).stdout)
-    assert (row["client"], row["hosts"], row["host_names"], row["daemons"]) == (CLIENT, HOSTS, NAMES, ["sshd"])
-    assert row["denials"] == 2 * HOSTS
+    wait_for(lambda: icinga.COMPAT_LOG.read_text().count("EXTERNAL COMMAND: PROCESS_SERVICE") >= HOSTS, "not all", 60)
+    for log in (icinga.LOG, icinga.COMPAT_LOG):
+        (row,) = json.loads(run("tcpwrap-alert", "sweeps", "--json", str(log)).stdout)
+        assert (row["client"], row["hosts"], row["host_names"], row["daemons"]) == (CLIENT, HOSTS, NAMES, ["sshd"])
+        assert row["denials"] == 2 * HOSTS

@@ -14,11 +14,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 from tcpwrap_alert.errors import ConnectError, OutcomeUnknown
-from tcpwrap_alert.forwarding import attempt, drain, lead, leaving, sharing, submit
+from tcpwrap_alert.forwarding import drain, lead, leaving, sharing, submit
 from tcpwrap_alert.spool import bounds, episodes_file, passes
 from tcpwrap_alert.spool.queue_file import encode_queue_file
 from tcpwrap_alert.transports import Outcome, Parcel
@@ -247,7 +246,7 @@ class MachineRoom:
         patches |= {(time, "time_ns"): self.clocks.time_ns, (time, "time"): self.clocks.time_s}
         patches |= {(time, "sleep"): self.clocks.sleep}
         patches |= {(module, "open_transport"): self._open_transport for module in (drain, submit)}
-        patches |= {(module, "threading"): SimpleNamespace(Thread=AtOnce) for module in (attempt, sharing)}
+        patches[threading, "Thread"] = AtOnce
         patches |= {
             (module, "tell"): self._tell for module in (episodes_file, lead, leaving, sharing, submit, bounds, passes)
         }

@@ -20,6 +20,7 @@ ETC = Path("/etc/icinga2")
 DATA = Path("/var/lib/icinga2")
 COMMAND_FILE = Path("/run/icinga2/cmd/icinga2.cmd")
 LOG = Path("/var/log/icinga2/icinga2.log")
+COMPAT_LOG = LOG.with_name("compat") / "icinga.log"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "icinga2" / "tcp-wrappers.conf"
 PREPARE = ("/usr/lib/icinga2/prepare-dirs", "/usr/lib/icinga2/icinga2")  # what its unit runs before the daemon
 OWN = ("/run", str(DATA), "/var/log/icinga2", "/var/cache/icinga2", "/var/spool/icinga2")
@@ -92,6 +93,12 @@ class Icinga:
             umask=0o007,  # as its unit has it
         )
         wait_for(self._is_ready, "Icinga 2 does not start")
+
+    def write_compat_log(self) -> None:
+        """Let it write a log as Nagios's, too, from its start on."""
+        for directory in (COMPAT_LOG.parent, COMPAT_LOG.parent / "archives"):
+            namespaces.run("install", "-d", "-o", "nagios", "-g", "nagios", str(directory))
+        self._run("feature", "enable", "compatlog")
 
     def halt(self) -> None:
         """Let it end, as before a restart; the pipe stays."""

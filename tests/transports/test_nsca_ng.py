@@ -5,17 +5,19 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import threading
 import time
+from contextlib import suppress
 
 import pytest
-from peers.nsca_daemon import wait_for
+from peers.nsca_daemon import is_listening, wait_for
 from peers.nsca_ng import NscaNg
 from peers.pki import Authority
 from peers.programs import Program, free_port
 from support.parcels import AT_S, deliver, parcel
 
 from tcpwrap_alert.config.values import Endpoint
-from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, DeliveryError, RejectedError
+from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.transports import psk
 from tcpwrap_alert.transports.nsca_ng import open_transport
 
@@ -122,6 +124,31 @@ def test_silent_server_is_given_up_at_the_deadline(way, isolated, tmp_path):
         with pytest.raises(ConnectTimedOut), open_transport(target, {}) as transport:
             deliver(transport, [parcel()])
     assert time.monotonic() - started_s < 3
+
+
+def test_slow_answer_is_given_up_at_the_deadline(peer, isolated, way):
+    """The server knows the key, and a byte of its answer comes each 20 ms, for ever."""
+    port = free_port()
+    key = ("-psk_identity", "sensor1", "-psk", PASSWORD.hex(), "-nocert", "-quiet")
+    argv = [peer("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", *key]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as server:
+        wait_for(lambda: is_listening("127.0.0.1", port), "no server")
+        threading.Thread(target=dribble, args=(server.stdin,), daemon=True).start()
+        started_s = time.monotonic()
+        try:
+            with pytest.raises(OutcomeTimedOut), open_transport(endpoint(port, timeout_s=1.0), {}) as transport:
+                deliver(transport, [parcel()])
+        finally:
+            server.kill()
+    assert time.monotonic() - started_s < 4
+
+
+def dribble(stream):
+    with suppress(OSError, ValueError):
+        while True:
+            stream.write(b"M")
+            stream.flush()
+            time.sleep(0.02)
 
 
 def test_server_that_dies_leaves_no_false_success(server):
