@@ -1,6 +1,6 @@
 """Mutants that no test can notice: by module, the line before and after the change, as `make mutants` prints them; why.
 
-What spans several lines is joined by one space. Once a line is written anew it no longer matches. Its mutant runs again.
+What spans several lines is joined by one space. A line that is written anew does not match. Its mutant runs again.
 """
 
 from __future__ import annotations

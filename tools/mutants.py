@@ -60,6 +60,7 @@ TESTS = {
     "spool/state": "spool/test_state.py forwarding/test_drain.py",
     "spool/submitted": "spool/test_submitted.py forwarding/test_submit.py",
     "spool/tally": "spool/test_tally.py spool/test_bounds.py forwarding/test_fold.py",
+    "forwarding/account": "forwarding/test_drain.py commands/test_replay.py commands/test_speaking.py",
     "forwarding/attempt": "forwarding/test_drain.py forwarding/test_lead.py forwarding/test_submit.py",
     "forwarding/boxes": "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py",
     "forwarding/counting": "forwarding/test_counting.py forwarding/test_metrics.py",
@@ -88,8 +89,15 @@ TESTS = {
     "nsca/receiver": "nsca/test_receiver.py nsca/test_single_receivers.py",
     "nsca/rijndael": "nsca/test_cipher.py",
     "nsca/ways": "nsca/test_ways.py forwarding/test_ways.py",
+    "transports/command_file": "transports/test_command_file.py commands/test_speaking.py",
+    "transports/http_way": "doctor/test_monitors.py",
     "transports/https": "transports/test_https.py transports/test_on_the_wire.py transports/test_proxy.py",
+    "transports/icinga2_asked": "doctor/test_monitors.py",
+    "transports/nsca_way": "doctor/test_monitors.py",
     "transports/psk": "transports/test_nsca_ng.py",
+    "transports/remarks": "doctor/test_monitors.py commands/test_speaking.py",
+    "transports/result_folder": "transports/test_result_folder.py commands/test_speaking.py",
+    "transports/status_file": "commands/test_speaking.py doctor/test_monitors.py",
     "transports/tls": "transports/test_https.py transports/test_nsca_ng.py",
 }
 
