@@ -5,4 +5,11 @@ What spans several lines is joined by one space. A line that is written anew doe
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {}
+EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "nsca/outcome": {
+        (
+            "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 0)))",
+            "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 1)))",
+        ): "the kernel writes the number over what was there",
+    },
+}

@@ -72,7 +72,7 @@ TESTS = {
     "forwarding/pace": "forwarding/test_episodes.py model/test_counts.py",
     "forwarding/replay": "forwarding/test_drain.py commands/test_replay.py",
     "forwarding/sharing": "forwarding/test_lead.py",
-    "forwarding/staying": "forwarding/test_lead.py forwarding/test_episodes.py",
+    "forwarding/staying": "forwarding/test_staying.py forwarding/test_episodes.py forwarding/test_lead.py",
     "forwarding/summary": "forwarding/test_fold.py forwarding/test_episodes.py",
     "forwarding/waiting": "forwarding/test_drain.py commands/test_queue.py commands/test_check_spool.py",
     "forwarding/ways": "forwarding/test_ways.py nsca/test_ways.py",
@@ -80,10 +80,14 @@ TESTS = {
     "nsca/cfb8": "nsca/test_cipher.py",
     "nsca/client": "nsca/test_connection.py nsca/test_client.py",
     "nsca/connect": "nsca/test_client.py",
-    "nsca/conversation": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
+    "nsca/conversation": (
+        "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
+    ),
     "nsca/mcrypt": "nsca/test_cipher.py",
     "nsca/openssl": "nsca/test_cipher.py",
-    "nsca/outcome": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
+    "nsca/outcome": (
+        "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
+    ),
     "nsca/padding": "nsca/test_padding.py nsca/test_packet.py",
     "nsca/proxy": "transports/test_proxy.py",
     "nsca/receiver": "nsca/test_receiver.py nsca/test_single_receivers.py",
