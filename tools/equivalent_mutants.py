@@ -6,6 +6,9 @@ What spans several lines is joined by one space. A line that is written anew doe
 from __future__ import annotations
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "forwarding/sharing": {
+        ("return Drained()", "return None"): "never reached: the last pause is 0, and its failure is raised",
+    },
     "nsca/outcome": {
         (
             "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 0)))",
