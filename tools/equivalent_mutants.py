@@ -15,4 +15,8 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 1)))",
         ): "the kernel writes the number over what was there",
     },
+    "nsca/ways": {
+        ("sock.settimeout(remaining(deadline))", "pass"): "it still has the limit of the init packet, read just before",
+        ("continue", "pass"): "the loop has nothing behind it",
+    },
 }
