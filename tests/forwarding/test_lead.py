@@ -17,6 +17,7 @@ from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
 from tcpwrap_alert.forwarding.attempt import attempt, pause_of
 from tcpwrap_alert.forwarding.lead import drop, lead
+from tcpwrap_alert.forwarding.sharing import HAND_OVER_EVERY_S
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.spool import Spool
 
@@ -131,6 +132,27 @@ def test_dead_monitor_is_tried_for_five_minutes(spool, config, told, monitors, m
     assert len(monitors[""].seen) == len(lead_module.PAUSES_S) + 1
     assert len(told) == 1
     assert not spool.leader.exists()
+
+
+def test_each_of_two_dead_monitors_has_five_minutes(spool, two_monitors, told, monitors, monkeypatch):
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    monitors["a"].script = monitors["b"].script = lambda text: DOWN
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered):
+        lead(spool, two_monitors)
+    assert 450 <= sum(pause_s for pause_s in slept if pause_s >= 1) <= 750
+    assert [len(monitors[name].seen) for name in ("a", "b")] == [len(lead_module.PAUSES_S) + 1] * 2
+    assert HAND_OVER_EVERY_S in slept  # the leader lets the threads work meanwhile
+
+
+def test_fault_of_the_inbox_is_told_of_two_monitors(spool, two_monitors, told, monitors):
+    os.mkfifo(f"{spool.new}/1")
+    os.mkfifo(f"{spool.path}/corrupt")  # in the place of the directory for it
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered, match="new/1: cannot set aside"):
+        lead(spool, two_monitors)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
 
 
 @pytest.mark.parametrize("follows", ["whole", "unfinished"])
