@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAME_RESULT_S = 120  # within so many seconds Nagios makes the alert of a command
+MAX_COUNT = 10**9  # of one result: what says more is hostile, and sums must stay what SQLite can hold
 LONG_OUTPUT = b"\\n"  # as both monitors log a line break
 COMMAND = rb"(?:\[[^\]\n]{10,40}\] information/ExternalCommandListener: Executing external command: )?"
 DATED = re.compile(rb" \(at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\)")
@@ -97,14 +98,14 @@ class Texts:
             if b" (at " in output:
                 at_s = _time_of(output, at_s)
             facts, times, performance_data = head.groups()[self._after :]
-            count = _count(facts, times, performance_data)
+            count = min(_count(facts, times, performance_data), MAX_COUNT)
             if count:
                 yield Seen(at_s, host, self._word(head, self._daemon), self._word(head, self._client), count)
             return
         for line in output.split(LONG_OUTPUT)[1:]:  # of a summary
             listed = self._listed.fullmatch(line)
             if listed:
-                count = int(listed[self._after + 1])
+                count = min(int(listed[self._after + 1]), MAX_COUNT)
                 yield Seen(at_s, host, self._word(listed, self._daemon), self._word(listed, self._client), count)
 
     def _word(self, match: re.Match[bytes], number: int) -> bytes:
