@@ -13,6 +13,7 @@ _tcpwrap_alert() {
     'send -d') ;;
     'send -ds') ;;
     'send -c'|'send --config') files=yes ;;
+    'replay --splay') ;;
     'replay --config') files=yes ;;
     'queue --config') files=yes ;;
     'top --since') ;;
@@ -27,6 +28,11 @@ _tcpwrap_alert() {
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
+    'setup --server') ;;
+    'setup --password-file') files=yes ;;
+    'setup --method') ;;
+    'setup --host-name') ;;
+    'setup --network') ;;
     'heartbeat --config') files=yes ;;
     'listen --port') ;;
     'listen --config') files=yes ;;
@@ -35,16 +41,17 @@ _tcpwrap_alert() {
         deny) words='--config -h --help' ;;
         submit) words='--config -h --help' ;;
         send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
-        replay) words='--all --config -h --help' ;;
+        replay) words='--all --splay --config -h --help' ;;
         queue) words='--json --config -h --help' ;;
         top) words='--since --by --json --csv --html --config -h --help' ;;
         sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;
         check) words='--allow --deny -h --help' ;;
         check-spool) words='-w --warning -c --critical --config -h --help' ;;
+        setup) words='--server --password-file --method --host-name --network --apply --dry-run --remove -h --help' ;;
         heartbeat) words='--config -h --help' ;;
         listen) words='--port --config -h --help' ;;
         demo) words='-h --help' ;;
-        '') words='deny submit send replay queue top sweeps check check-spool heartbeat listen demo --version -h --help' ;;
+        '') words='deny submit send replay queue top sweeps check check-spool setup heartbeat listen demo --version -h --help' ;;
         esac
         ;;
     esac

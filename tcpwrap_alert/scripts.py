@@ -41,7 +41,7 @@ def tcpwrap_alert() -> int:
     if arguments[:1] == ["forward"]:
         return forward(arguments[1:])
     config = None
-    if arguments == ["replay"]:
+    if _is_replay_of_cron(arguments):
         config = read_config()
         if _all_idle(config):
             return _write_metrics(config) if config.metrics_file else 0
@@ -51,6 +51,14 @@ def tcpwrap_alert() -> int:
         _complain("tcpwrap-alert", f"cannot be loaded: {type(error).__name__}: {error}")
         return EXIT_BUG
     return run(arguments, config)
+
+
+def _is_replay_of_cron(arguments: list[str]) -> bool:
+    """Say whether this is `replay`, or `replay --splay SECONDS`; on an idle spool both do nothing."""
+    if arguments[:1] != ["replay"]:
+        return False
+    splay = arguments[1:]
+    return not splay or (len(splay) == 2 and splay[0] == "--splay" and splay[1].isascii() and splay[1].isdecimal())
 
 
 def submit_check_result() -> int:

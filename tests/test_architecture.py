@@ -24,7 +24,8 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 VALUES = "errors check_result arguments denial sockets"
 ROOMS = {
     "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "commands": f"setup sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "setup": f"forwarding spool config libwrap {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "sweeps": f"config {VALUES}",
@@ -48,8 +49,8 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "libwrap", "nsca", "sockets", "transports"},
-    "subprocess": {"commands", "libwrap", "transports"},
+    "socket": {"commands", "libwrap", "nsca", "setup", "sockets", "transports"},
+    "subprocess": {"commands", "libwrap", "setup", "transports"},
 }
 
 # Who loads a module by its name, and the table that says which: modules of the same room, when they are used.
@@ -188,10 +189,11 @@ def test_a_lean_start_loads_nothing_heavy(spool_dir, tmp_path, code):
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 
-def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch):
+@pytest.mark.parametrize("options", [[], ["--splay", "60"]])
+def test_idle_replay_of_a_configured_spool_is_as_lean(spool_dir, tmp_path, write_config, monkeypatch, options):
     monkeypatch.delenv("TCPWRAP_ALERT_SPOOL")
     write_config(server="127.0.0.1", password="ham", encryption_method=14, spool_dir=spool_dir)
-    loaded = loaded_by(REPLAY, tmp_path)
+    loaded = loaded_by(REPLAY.replace('["replay"]', str(["replay", *options])), tmp_path)
     assert {name.split(".")[0] for name in loaded} & HEAVY == set()
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "sweeps": "sweeps",
     "check": "check",
     "check-spool": "check_spool",
+    "setup": "setup",
     "heartbeat": "heartbeat",
     "listen": "listen",
     "demo": "demo",

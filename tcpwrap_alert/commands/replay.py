@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
 from ..config.read import Config
+from ..forwarding.attempt import random_share
 from ..forwarding.replay import replay
 from ..forwarding.waiting import count_set_aside, count_waiting
 from .options import config_option
@@ -17,8 +19,16 @@ PROGRESS_BAR_FROM = 500
 
 @click.command("replay")
 @click.option("--all", "tries_rested", is_flag=True, help="Try at once what the monitor rejected not long ago, too.")
+@click.option(
+    "--splay",
+    "splay_s",
+    metavar="SECONDS",
+    type=click.IntRange(min=0),
+    default=0,
+    help="If anything waits, first wait a random time of up to SECONDS, so that many hosts do not send at once.",
+)
 @config_option()
-def command(tries_rested: bool, config: Config) -> None:
+def command(tries_rested: bool, splay_s: int, config: Config) -> None:
     """Deliver all that waits, oldest first.
 
     Says nothing when all is well. A result that the monitor has rejected is tried again after ten minutes, then after
@@ -32,6 +42,7 @@ def command(tries_rested: bool, config: Config) -> None:
     waiting = count_waiting(config)
     if waiting:
         warn(config)
+        time.sleep(splay_s * random_share())
     set_aside_before = count_set_aside(config)
     try:
         if waiting >= PROGRESS_BAR_FROM and sys.stderr.isatty():

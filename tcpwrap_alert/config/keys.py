@@ -12,6 +12,7 @@ from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from ..nsca.server import RECEIVERS, VERDICTS
 from .address import parse_port, parse_servers
+from .files import read_regular
 from .networks import parse_fold_prefix, parse_quiet
 from .proxies import parse_no_proxy, parse_proxy
 from .secrets import read_secret
@@ -163,8 +164,7 @@ def _file(key: str, label: str) -> Callable[[str], str]:
 
     def read(value: str) -> str:
         try:
-            with open(value, "rb") as file:
-                is_pem = f"{label}-----".encode() in file.read(MAX_PEM_BYTES)
+            is_pem = f"{label}-----".encode() in read_regular(value, MAX_PEM_BYTES)
         except (OSError, ValueError) as error:
             raise ValueError(f"{key} '{value}' cannot be read: {getattr(error, 'strerror', error)}") from None
         if not (value.startswith("/") and is_pem):

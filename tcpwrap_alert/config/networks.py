@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .files import read_regular
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -93,11 +95,12 @@ def network_of(client: str, prefixes: tuple[int, int]) -> str:
 def _entries_in(path: str) -> list[tuple[str, str]]:
     """Return the entries of a file, each behind its place; `#` begins a comment."""
     try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_FILE_BYTES).decode(errors="replace")
+        data = read_regular(path, MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(f"quiet '{path}' cannot be read: {error.strerror}") from None
-    lines = enumerate(text.splitlines(), 1)
+    if len(data) > MAX_FILE_BYTES:  # cut, its last network might be a larger one
+        raise ValueError(f"quiet '{path}' has more than {MAX_FILE_BYTES} bytes")
+    lines = enumerate(data.decode(errors="replace").splitlines(), 1)
     return [(f"{path}:{number}: ", word) for number, line in lines for word in line.partition("#")[0].split()]
 
 

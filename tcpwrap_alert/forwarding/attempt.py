@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from ..spool.spool import Spool
     from .boxes import Box
 
-PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; five minutes in all
+PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; about five minutes in all
+
+
+def pause_of(mean_s: int) -> int:
+    """Return seconds near `mean_s`: hosts that lost their monitor together do not come back together."""
+    return round(mean_s * (0.75 + 0.5 * random_share()))
+
+
+def random_share() -> float:
+    """Return a number from 0 to 1. To load Python's `random` would cost a third of a bare start."""
+    return int.from_bytes(os.urandom(2), "big") / 0xFFFF
 
 
 def attempt(
@@ -30,7 +40,8 @@ def attempt(
         faults = {}
         if is_shared(boxes, spool):
             faults = hand_over(spool, boxes).faults
-            boxes = [box for box in boxes if os.path.lexists(box.spool.path)]  # nothing was ever for the others
+            there = {box.name for box in spool.boxes()}
+            boxes = [box for box in boxes if box.spool.name in there]  # nothing was ever for the others
     except TcpwrapAlertError as error:
         raise leave(spool, error) from error
     drained = drain_all(boxes, on_accepted, tries_rested)
@@ -56,14 +67,21 @@ def drain_all(
     def drain_one(box: Box) -> None:
         try:
             outcomes.append(drain(box, on_accepted, tries_rested))
-        except BaseException as error:
+        except Exception as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=drain_one, args=(box,), daemon=True) for box in boxes]
+    threads = [threading.Thread(target=drain_one, args=(box,), daemon=True) for box in boxes[1:]]
+    left = boxes[:1]  # for this thread, which would only wait
+    for thread, box in zip(threads, boxes[1:]):
+        try:
+            thread.start()
+        except RuntimeError:  # the limit of processes is reached
+            left.append(box)
+    for box in left:
+        drain_one(box)
     for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
     return together(outcomes)
 
 

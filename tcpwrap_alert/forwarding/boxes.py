@@ -42,14 +42,21 @@ def boxes_of(spool: Spool, monitors: tuple[Monitor, ...]) -> list[Box]:
     if len(monitors) > 1:
         return [Box(monitor, spool.box(monitor.name)) for monitor in monitors]
     (monitor,) = monitors
-    beside_others = [box for box in spool.boxes() if box.name == monitor.name]
+    beside_others = [box for box in spool.boxes() if box.name == _box_name(monitor)]
     return [Box(monitor, spool, is_inbox=True), *(Box(monitor, box) for box in beside_others)]
 
 
 def left_behind(spool: Spool, monitors: tuple[Monitor, ...]) -> list[Spool]:
     """Return the boxes of monitors that are configured no longer."""
-    configured = {monitor.name for monitor in monitors}
+    configured = {_box_name(monitor) for monitor in monitors}
     return [box for box in spool.boxes() if box.name not in configured]
+
+
+def _box_name(monitor: Monitor) -> str:
+    """Return the name of a monitor's box; the one above the first section has a name only beside others."""
+    from ..config.sections import DEFAULT  # loaded already: it has read the configuration
+
+    return monitor.name or DEFAULT
 
 
 def is_shared(boxes: list[Box], spool: Spool) -> bool:

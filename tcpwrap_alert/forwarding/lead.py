@@ -23,7 +23,7 @@ from ..spool.files import try_flock
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
-from .attempt import PAUSES_S, attempt
+from .attempt import PAUSES_S, attempt, pause_of
 from .drain import GATHER_S, Drained, raise_faults
 from .metrics import write_metrics
 from .staying import Stay
@@ -139,7 +139,7 @@ def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
                 raise
             if number == 0:
                 tell(f"{error}; kept in the spool, trying again for five minutes")
-        if _emptied_within(spool, pause_s):
+        if _emptied_within(spool, pause_of(pause_s)):
             break
         config = read_config(config.path)
     return Drained()

@@ -10,11 +10,12 @@ import threading
 import time
 
 from ..config.read import read_config
-from ..errors import NotDelivered, SpoolError, TcpwrapAlertError
+from ..errors import NotDelivered, SpoolBusy, SpoolError, TcpwrapAlertError
 from ..system_log import tell
-from .attempt import PAUSES_S, together
+from .attempt import PAUSES_S, pause_of, together
 from .boxes import Box, boxes_of, hand_over
 from .drain import Drained, drain
+from .leaving import leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ class _Worker:
         is_first = self._thread is None and spool.has_work()
         if self.is_done and (handed or is_first or (not self._has_failed and spool.is_due())):
             self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError as error:  # the limit of processes is reached
+                busy = SpoolBusy(f"{self._box.monitor}: too many processes: {error}")
+                self.outcome, self._has_failed = leave(spool, busy, self._box.monitor), True
 
     def _run(self) -> None:
         try:
@@ -86,7 +91,7 @@ class _Worker:
                     raise
                 if number == 0:
                     tell(f"{error}; kept in the spool, trying again for five minutes")
-            time.sleep(pause_s)
+            time.sleep(pause_of(pause_s))
             self._renew()
         return Drained()
 

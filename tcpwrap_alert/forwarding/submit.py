@@ -91,16 +91,24 @@ def _enqueue_all(
 
 
 def _submit_to_each(content: Content, spools: list[Spool]) -> list[Submitted]:
-    """Enqueue in the box of each monitor; nothing if one cannot be written. Then some have it: twice beats never."""
+    """Enqueue in the box of each monitor; in none if one cannot be written."""
     submitted: list[Submitted] = []
     try:
         for spool in spools:
             submitted.append(spool.submit(content))
     except SpoolError:
-        for item in submitted:
+        for spool, item in zip(spools, submitted):
             item.close()
+            _withdraw(item, spool)
         return []
     return submitted
+
+
+def _withdraw(item: Submitted, spool: Spool) -> None:
+    try:
+        spool.remove(os.path.basename(item.path))
+    except SpoolError:
+        pass  # this monitor gets it twice
 
 
 def _spools(spool: Spool, config: Config) -> list[Spool]:

@@ -58,11 +58,10 @@ def count_waiting(config: Config) -> int:
     count = 0
     for path in config.spool_dirs:
         spool = Spool(path)
-        for one in (spool, *spool.boxes()):
-            try:
-                count += len(one.scan())
-            except SpoolError:
-                pass  # told by whoever wants to send from it
+        try:
+            count += sum(len(one.scan()) for one in (spool, *spool.boxes()))
+        except SpoolError:
+            pass  # told by whoever wants to send from it
     return count
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from .client_patterns import find_ipv6_without_brackets
 from .copied import SUSPECT, find_copied
@@ -27,7 +27,6 @@ from .patterns import Patterns, parse_patterns
 
 MAX_LINE_BYTES = 2046  # hosts_access.c: BUFLEN, without the newline and NUL
 NO_LINE_BYTES = 1 << 16  # what is longer is no file of rules, and read no further
-MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
 MAY_BE_IPV6 = set("0123456789abcdefABCDEF:")  # behind the first ':' of an address, but hardly of an option
 COLON_OR_BRACKET = re.compile(r"[\[\]:]")
 SILENT = re.compile(r"#+\s*tcpwrap-alert:\s*silent\b", re.IGNORECASE)
@@ -59,8 +58,15 @@ def read_rules(path: str, is_in_allow: bool, findings: Findings) -> Iterator[Rul
     Raises:
         OSError: it cannot be read.
     """
+    if os.path.exists(path):
+        with open(path, "rb", opener=_open_at_once) as file:
+            yield from rules_in(file, path, is_in_allow, findings)
+
+
+def rules_in(file: BinaryIO, path: str, is_in_allow: bool, findings: Findings) -> Iterator[Rule]:
+    """Yield the rules of an open file that is, or is to be, at `path`; see read_rules."""
     is_silent = False
-    for lineno, line in _logical_lines(path):
+    for lineno, line in _logical_lines(file):
         text = line.decode(errors="replace")
         if fault := _fault_of_line(line, is_in_allow):
             findings.add(path, lineno, fault)
@@ -103,23 +109,25 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)  # a FIFO must not hold us
 
 
-def _logical_lines(path: str) -> Iterator[tuple[int, bytes]]:
+def unreadable_line(file: BinaryIO, is_in_allow: bool) -> int | None:
+    """Return the number of the first line that libwrap cannot read; None if it can read all of them."""
+    return next((lineno for lineno, line in _logical_lines(file) if _fault_of_line(line, is_in_allow)), None)
+
+
+def _logical_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield each line with its number, lines that are continued as one; the last one may lack its newline."""
-    if not os.path.exists(path):
-        return
-    with open(path, "rb", opener=_open_at_once) as file:
-        lineno, begin, parts = 0, 1, b""
-        while line := file.readline(NO_LINE_BYTES):
-            lineno += 1
-            if line.endswith(b"\\\n"):
-                parts += line[:-2] if len(parts) < NO_LINE_BYTES else b""
-                continue
-            yield begin, parts + line
-            begin, parts = lineno + 1, b""
-            if len(line) == NO_LINE_BYTES:
-                return
-        if parts:
-            yield begin, parts
+    lineno, begin, parts = 0, 1, b""
+    while line := file.readline(NO_LINE_BYTES):
+        lineno += 1
+        if line.endswith(b"\\\n"):
+            parts += line[:-2] if len(parts) < NO_LINE_BYTES else b""
+            continue
+        yield begin, parts + line
+        begin, parts = lineno + 1, b""
+        if len(line) == NO_LINE_BYTES:
+            return
+    if parts:
+        yield begin, parts
 
 
 def _fault_of_line(line: bytes, is_in_allow: bool) -> str:

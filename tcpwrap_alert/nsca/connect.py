@@ -33,13 +33,12 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
     """
     if server.proxy is not None:
         return _connect_by_proxy(server, deadline)
-    addresses = _resolve(server, deadline)
+    addresses = resolve(server.host, server.port, deadline, server, f"within {server.timeout_s:g} s")
     for left in range(len(addresses), 0, -1):
         family, kind, protocol, _, address = addresses[-left]
-        share_s = min(max(remaining(deadline) / left, MIN_ADDRESS_SHARE_S), remaining(deadline))
         try:
             sock, iv, packet_timestamp = _connect_address(
-                server, (family, kind, protocol), address, time.monotonic() + share_s
+                server, (family, kind, protocol), address, share_of(deadline, left)
             )
             return sock, server.replace(host=address[0]), iv, packet_timestamp
         except DeliveryError as error:
@@ -115,12 +114,16 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
     return data
 
 
-def _resolve(server: Server, deadline: float) -> list[Any]:
-    """Return the addresses of the server as getaddrinfo does; its look-up cannot be cut short, so a thread waits."""
+def resolve(host: str, port: int, deadline: float, place: object, within: str = "in time") -> list[Any]:
+    """Return the addresses of a host as getaddrinfo does; its look-up cannot be cut short, so a thread waits.
+
+    Raises:
+        ConnectError: there are none; ConnectTimedOut at the deadline.
+    """
     # For text, Python would load its IDNA codec, even if all of it is ASCII: half of a bare start of Python.
-    host = server.host.encode() if server.host.isascii() else server.host
+    name = host.encode() if host.isascii() else host
     try:
-        return socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         pass  # a name, not an address
     import threading
@@ -129,7 +132,7 @@ def _resolve(server: Server, deadline: float) -> list[Any]:
 
     def look_up() -> None:
         try:
-            outcome.append(socket.getaddrinfo(host, server.port, type=socket.SOCK_STREAM))
+            outcome.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
         except (OSError, UnicodeError) as error:
             outcome.append(error)
 
@@ -137,12 +140,18 @@ def _resolve(server: Server, deadline: float) -> list[Any]:
     try:
         thread.start()
     except RuntimeError as error:  # the limit of processes is reached
-        raise ConnectError(f"cannot look the name up: {error}", server) from error
+        raise ConnectError(f"cannot look the name up: {error}", place) from error
     thread.join(remaining(deadline))
     if not outcome:
-        raise ConnectTimedOut(f"the name did not resolve within {server.timeout_s:g} s", server)
+        raise ConnectTimedOut(f"the name did not resolve {within}", place)
     if isinstance(outcome[0], Exception):
         reason = getattr(outcome[0], "strerror", None) or "not a host name"
-        raise ConnectError(f"the name does not resolve: {reason}", server) from outcome[0]
+        raise ConnectError(f"the name does not resolve: {reason}", place) from outcome[0]
     addresses: list[Any] = outcome[0]
     return addresses
+
+
+def share_of(deadline: float, left: int) -> float:
+    """Return the deadline for the next of `left` addresses: a dead one must leave time for those behind it."""
+    left_s = remaining(deadline)
+    return time.monotonic() + min(max(left_s / left, MIN_ADDRESS_SHARE_S), left_s)

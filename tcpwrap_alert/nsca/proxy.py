@@ -14,10 +14,11 @@ import socket
 import time
 
 from ..errors import ConnectError, ConnectTimedOut
+from .connect import remaining, resolve, share_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from .server import Proxy
 
@@ -62,20 +63,33 @@ def open_stream(target: Target, deadline: float) -> socket.socket:
     return sock
 
 
-def remaining(deadline: float) -> float:
-    """Return the seconds left; never zero, which would make a socket non-blocking instead of late."""
-    return max(deadline - time.monotonic(), 0.001)
-
-
 def _connect(host: str, port: int, deadline: float, place: str) -> socket.socket:
+    addresses = resolve(host, port, deadline, place)
+    for left in range(len(addresses), 0, -1):
+        try:
+            return _connect_address(addresses[-left], share_of(deadline, left), place)
+        except ConnectError:
+            if left == 1 or time.monotonic() >= deadline:
+                raise
+    raise ConnectError("the name has no address", place)
+
+
+def _connect_address(found: Any, deadline: float, place: str) -> socket.socket:
+    """Connect to one address, as getaddrinfo has it."""
+    family, kind, protocol, _, address = found
     try:
-        return socket.create_connection((host, port), remaining(deadline))
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(remaining(deadline))
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
     except socket.timeout as error:
         raise ConnectTimedOut("no answer to the connection attempt in time", place) from error
-    except socket.gaierror as error:
-        raise ConnectError(f"the name does not resolve: {error.strerror}", place) from error
     except OSError as error:
         raise ConnectError((error.strerror or str(error)).lower(), place, error.errno) from error
+    return sock
 
 
 def _make_tunnel(sock: socket.socket, target: Target, proxy: Proxy, deadline: float, place: str) -> None:

@@ -66,6 +66,23 @@ class Uninterrupted:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
 
+class RemovedOnError:
+    """A context that removes a file if the body fails: nobody will look for it under the name that it has by then."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass  # it could not even be made
+
+
 def read_file(path: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
     # O_NONBLOCK: a FIFO must not hold us. O_NOFOLLOW: a link is never followed out of the spool.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -126,22 +143,16 @@ def write_aside(path: str, data: bytes, at_ns: int = 0) -> None:
 
 
 def replace_file(path: str, data: bytes) -> None:
-    """Write a file under another name and rename it to its place. Raises OSError, and leaves nothing then.
+    """Write a file that others may read at any moment; no error leaves anything beside it. Raises OSError.
 
     A device, a pipe, a link or a directory of that name is not replaced.
     """
     if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     aside = f"{path}.{os.getpid()}"
-    try:
+    with RemovedOnError(aside):
         write_aside(aside, data)
         os.rename(aside, path)
-    except OSError:
-        try:
-            os.unlink(aside)
-        except OSError:
-            pass  # it was never there, or its directory is sick: what came first is told
-        raise
 
 
 def fsync_path(path: str) -> None:

@@ -69,7 +69,9 @@ class Place:
 
     def boxes(self: P) -> list[P]:
         """Return the boxes that there are, by name."""
-        try:
-            return [self.box(name) for name in sorted(os.listdir(os.path.join(self.path, FOR)))]
-        except OSError:
-            return []  # there is none, or it is not ours to look into
+        path = os.path.join(self.path, FOR)
+        with NamingFailure("scan", path):
+            try:
+                return [self.box(name) for name in sorted(os.listdir(path))]
+            except FileNotFoundError:
+                return []

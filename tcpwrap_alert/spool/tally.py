@@ -28,7 +28,7 @@ OTHERS = "others"
 MAX_DIFFERENT = 10_000
 MAX_BYTES = MAX_QUEUE_FILE_BYTES - 1000  # of the field; the file has a few more lines
 MAX_WORD_CHARACTERS = 255
-MAX_DIGITS = 19  # enough for 63 bits, which hold any count and the times of any file system
+MAX_DIGITS = 28  # a file system may hold times of 63 bits in seconds, and whoever may add a file may set its time
 
 
 class Tally:

@@ -3,9 +3,12 @@
 A denial is an alert with the labels alertname, client, daemon, instance (the host's name at the monitor) and severity
 (API v2, POST /api/v2/alerts). `group_by: [client]` in a route then makes one notification of one client at forty hosts.
 
-An alert is up from its first denial until `hold` (an hour) after the last. Alertmanager keeps alerts in memory only,
-and its nodes do not share them: each node of a pair must be a monitor of its own, with a section of its own. Check
-results that are no denials are rejected: there is no place for an OK."""
+An alert is up from its first denial until `hold` (an hour) after Alertmanager was told of the last. It says nothing to
+anybody about an alert that is over when it comes (seen with 0.25.0), so what waited for a window or an outage is up
+for as long. Alertmanager keeps alerts in memory only, and its nodes do not share them: each node of a pair must be a
+monitor of its own, with a section of its own. Check results that are no denials are rejected: there is no place for an
+OK.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +76,8 @@ def encode_alerts(parcel: Parcel, hold_s: float) -> Iterator[dict[str, Any]]:
     """Yield an alert for each client and daemon that a parcel counts; times of a clock that was wrong are now."""
     result = parcel.result
     now_s = time.time()
-    for (daemon, client, *_), (count, first_ns, last_ns) in parcel.denied():
-        first_s, last_s = (at_ns / 1e9 if 0 <= at_ns / 1e9 <= now_s else now_s for at_ns in (first_ns, last_ns))
+    for (daemon, client, *_), (count, first_ns, _) in parcel.denied():
+        first_s = first_ns / 1e9 if 0 <= first_ns / 1e9 <= now_s else now_s
         yield {
             "labels": {
                 "alertname": ALERT_NAME,
@@ -88,7 +91,7 @@ def encode_alerts(parcel: Parcel, hold_s: float) -> Iterator[dict[str, Any]]:
                 "count": str(count),
             },
             "startsAt": _timestamp(first_s),
-            "endsAt": _timestamp(last_s + hold_s),
+            "endsAt": _timestamp(now_s + hold_s),
         }
 
 

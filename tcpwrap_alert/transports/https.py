@@ -13,7 +13,8 @@ import socket
 import time
 
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
-from ..nsca.proxy import open_stream, remaining
+from ..nsca.connect import remaining
+from ..nsca.proxy import open_stream
 from .tls import make_context, open_tls
 
 TYPE_CHECKING = False

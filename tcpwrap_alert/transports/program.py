@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import selectors
 import signal
 import subprocess
+import time
 
 from ..errors import ConnectError, DeliveryError, OutcomeTimedOut
 from ..system_log import tell
@@ -91,13 +94,51 @@ class ProgramTransport:
         except OSError as error:
             raise ConnectError(f"cannot be started: {error.strerror}", self._target, error.errno) from error
         try:
-            output, _ = process.communicate(data, self._target.timeout_s)
+            output = _converse(process, data, self._target.timeout_s)
         except subprocess.TimeoutExpired as error:
             what = f"did not end within {self._target.timeout_s:g} s, and was ended"
             raise OutcomeTimedOut(what, self._target) from error
         finally:
             _end_group(process)
-        return process.returncode, output[:MAX_OUTPUT_BYTES]
+        return process.returncode, output
+
+
+def _converse(process: subprocess.Popen[bytes], data: bytes, timeout_s: float) -> bytes:
+    """Write `data`, wait for the program's end, and return the first of what it prints, however much that is.
+
+    Not `communicate`, which keeps all of it: some GB until the deadline. Raises subprocess.TimeoutExpired.
+    """
+    deadline = time.monotonic() + timeout_s
+    output, left = b"", memoryview(data)
+    stdin, stdout = process.stdin, process.stdout
+    if not (stdin and stdout):
+        raise AssertionError  # both are pipes
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdin, selectors.EVENT_WRITE)
+        selector.register(stdout, selectors.EVENT_READ)
+        while selector.get_map():
+            if time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(process.args, timeout_s)
+            for key, _ in selector.select(deadline - time.monotonic()):
+                if key.fileobj is stdin:
+                    left = _write_some(key.fd, left)
+                    if not left:
+                        selector.unregister(stdin)
+                        stdin.close()
+                elif chunk := os.read(key.fd, MAX_OUTPUT_BYTES):
+                    output += chunk[: MAX_OUTPUT_BYTES - len(output)]
+                else:
+                    selector.unregister(stdout)
+    process.wait(max(0.0, deadline - time.monotonic()))
+    return output
+
+
+def _write_some(fd: int, data: memoryview) -> memoryview:
+    """Write as much as a pipe takes at once; return the rest, which is nothing if nobody reads."""
+    try:
+        return data[os.write(fd, data[: select.PIPE_BUF]) :]
+    except BrokenPipeError:
+        return data[:0]
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

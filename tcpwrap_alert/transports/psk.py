@@ -16,7 +16,7 @@ import ssl
 import time
 
 from ..errors import ConnectError, ConnectTimedOut, RejectedError
-from ..nsca.proxy import remaining
+from ..nsca.connect import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

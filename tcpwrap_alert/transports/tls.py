@@ -11,7 +11,8 @@ import socket
 import ssl
 
 from ..errors import ConnectError, ConnectTimedOut
-from ..nsca.proxy import open_stream, remaining
+from ..nsca.connect import remaining
+from ..nsca.proxy import open_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

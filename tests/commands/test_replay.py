@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 from peers.fake_daemon import FakeDaemon
+from support.messages import one_line
 
+from tcpwrap_alert import commands
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
@@ -41,6 +44,29 @@ def test_each_spools_failure_is_a_line(run, spools, unusable, status):
 def test_the_same_failure_of_two_spools_is_told_once(run, spools):
     done = run("tcpwrap-alert", "replay")
     assert (done.returncode, done.stderr) == (75, f"tcpwrap-alert: {REFUSED}\n")
+
+
+def test_splay_is_waited_before_anything_goes(spools, monkeypatch):
+    done = []
+    monkeypatch.setattr("time.sleep", done.append)
+    monkeypatch.setattr("tcpwrap_alert.commands.replay.random_share", lambda: 0.5)
+    monkeypatch.setattr("tcpwrap_alert.commands.replay.replay", lambda *_, **_options: done.append("replay"))
+    assert commands.run(["replay", "--splay", "40"]) == 0
+    assert done == [20, "replay"]
+
+
+def test_splay_of_an_empty_spool_is_no_wait(run, spool_dir):
+    started = time.monotonic()
+    done = run("tcpwrap-alert", "replay", "--splay=3600")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("splay", ["-1", "1.5", "soon"])
+def test_splay_that_is_no_whole_number_is_an_error(run, spools, splay):
+    done = run("tcpwrap-alert", "replay", "--splay", splay)
+    assert done.returncode == 64
+    assert "'--splay'" in one_line(done.stderr)
 
 
 def put_of_stranger(spool, number):

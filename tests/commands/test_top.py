@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from support import namespaces
 from support.missing import skip_or_fail
 
 from tcpwrap_alert.spool.history import record
@@ -118,6 +119,18 @@ def test_page_may_go_to_standard_output(denied, run, tmp_path, is_file):
     command = "tcpwrap-alert top --html /proc/self/fd/1" + (f" >{tmp_path}/page" if is_file else "")
     done = run("sh", "-c", command)
     assert "203.0.113.7" in ((tmp_path / "page").read_text() if is_file else done.stdout)
+
+
+def test_full_disk_leaves_nothing_beside_the_page(denied, run, tmp_path, isolated):
+    (tmp_path / "www").mkdir()
+    namespaces.mount_tmpfs(str(tmp_path / "www"), "size=4k")
+    try:
+        (tmp_path / "www" / "full").write_bytes(bytes(4096))
+        done = run("tcpwrap-alert", "top", "--html", str(tmp_path / "www" / "top.html"))
+        assert done.stderr.endswith("top.html: cannot write the page: No space left on device\n")
+        assert os.listdir(tmp_path / "www") == ["full"]
+    finally:
+        namespaces.unbind(str(tmp_path / "www"))
 
 
 @pytest.fixture

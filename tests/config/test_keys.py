@@ -91,6 +91,12 @@ def test_wrong_line_about_episodes_is_told(write, line, message):
     assert fault_of(write(line)).startswith(f"{write(line)}:1: {message}")
 
 
+def test_quiet_file_is_never_cut_to_a_larger_network(write, tmp_path):
+    (tmp_path / "quiet").write_text("#" * (1 << 20) + "\n192.0.2.0/24\n")
+    path = write(f"quiet={tmp_path}/quiet")
+    assert fault_of(path) == f"{path}:1: quiet '{tmp_path}/quiet' has more than 1048576 bytes"
+
+
 @pytest.mark.parametrize(("value", "fold"), [("no", 0), ("1", 1), ("500", 500)])
 def test_fold_is_a_number_or_no(read, value, fold):
     assert read(f"fold={value}").sections[""] == {"fold": fold}

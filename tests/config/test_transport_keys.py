@@ -87,7 +87,7 @@ BAD_LINES = [
     ("ca_file=/etc/passwd", "ca_file '/etc/passwd' holds no certificate in PEM format"),
     ("cert_file=/etc/passwd", "cert_file '/etc/passwd' holds no certificate in PEM format"),
     ("key_file=/etc/passwd", "key_file '/etc/passwd' holds no private key in PEM format"),
-    ("ca_file=/etc", "ca_file '/etc' cannot be read: Is a directory"),
+    ("ca_file=/etc", "ca_file '/etc' cannot be read: not a regular file"),
     ("tls_name=h:5665", "tls_name 'h:5665' is not the name in a certificate, without port and scheme"),
     ("tls_name=", "tls_name '' is not the name in a certificate, without port and scheme"),
     ("tls_name=a;", "tls_name '' is not the name in a certificate, without port and scheme"),
@@ -171,6 +171,13 @@ def test_fifo_as_secret_file_holds_nobody_up(write, tmp_path):
     os.mkfifo(tmp_path / "secret", 0o600)
     path = write(f"password_file={tmp_path}/secret")
     assert fault_of(path).endswith("is not a regular file")
+
+
+@pytest.mark.parametrize("key", ["ca_file", "cert_file", "key_file", "quiet"])
+def test_fifo_as_another_file_holds_nobody_up(write, tmp_path, key):
+    os.mkfifo(tmp_path / "fifo")
+    path = write(f"{key}={tmp_path}/fifo")
+    assert fault_of(path) == f"{path}:1: {key} '{tmp_path}/fifo' cannot be read: not a regular file"
 
 
 def test_secret_of_systemd_is_named_without_a_path(read, tmp_path, monkeypatch):

@@ -2,15 +2,18 @@
 
 `Bench.record` runs a scenario under strace and returns its system calls. `Bench.run` runs it again, in a spool of its
 own, with a fault at one of them: the process is killed as it makes the call, or the call fails and does nothing. Then
-it looks where each alert is, lets `tcpwrap-alert replay` finish the job and looks again. The monitor is the real nsca;
+it looks where each alert is, lets `tcpwrap-alert replay` finish the job and looks again. The monitors are real nsca;
 each run has a host name of its own, so that the command file tells what of it arrived, and how often.
 
-An alert is known by its text. A script has to keep those that waited before, and the one that it brings, if its exit
-status says that it has it. These are accepted; then
+An alert is known by its text, and each monitor is counted by itself. A script has to keep those that waited before, and
+the one that it brings, if its exit status says that it has it. These are accepted; then
 
     accepted - waiting - delivered      is lost: nothing ever may be
     waiting + delivered - accepted      comes twice: only where packets had been sent, or a tally of what waits
                                         written, when the fault came
+
+With several monitors the faults are those of the first thread: it hands over, and then delivers to the first of them
+while others deliver to theirs.
 
 Only a file that is not whole may be set aside; a whole one there is lost. While the interpreter loads the script
 (`Call.is_start`), it speaks for itself, and the shell's exit status means nothing. Nothing waits for a clock: pauses of
@@ -53,7 +56,7 @@ from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.state import uptime_s
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from multiprocessing import Queue
 
 BIN_DIR = Path(sys.executable).parent
@@ -64,8 +67,9 @@ IS_FULL = os.environ.get("CRASH_MATRIX") == "full"  # by `make crash`
 KILL = "KILL"
 ERRORS = ("ENOSPC", "EIO", "EINTR", "EACCES", "EMFILE")
 
-# These never return an error: the kernel has none for them.
+# These never return an error, or none of those above: the kernel has none for them.
 NEVER_FAIL = (
+    "futex",
     *("arch_prctl", "brk", "exit", "exit_group", "getegid", "geteuid", "getgid", "getpid", "getppid", "gettid"),
     *("getuid", "rt_sigreturn", "set_robust_list", "set_tid_address", "umask"),
 )
@@ -80,6 +84,7 @@ DEADLINE_S = 60
 NOWHERE = "127.0.0.1:1"  # nobody listens there
 KEPT = (0, 75, 77, 78)  # the exit statuses that say that the alert is safe
 OLD_S = 120.0  # no process is at work any more on a file of this age
+STAYING = {"new", "corrupt", "state", "state.new", "history", "episodes.new", "for"}  # of what is in a spool
 FINISHING = 3  # replays: one that meets a file that is not whole, one that sets it aside, one that finds nothing
 
 TALLY = "tcpwrap-alert 1 denials"
@@ -97,7 +102,7 @@ class Scenario(NamedTuple):
         brings: the text of the alert that the script is given.
         waiting: the clients whose denials wait already, and how often; a check result and a bad file wait beside them.
         leader: which `leader` there is: "" none, "at work" a locked one, "new" as a drop makes it, "stale" an old one.
-        is_up: whether the monitor can be reached.
+        up: whether each monitor can be reached.
         is_silent: the script must not print anything, whatever happens.
         settings: further lines of the configuration.
         counted: how many denials of the first client in `waiting` wait for the end of a window, which is over.
@@ -107,23 +112,38 @@ class Scenario(NamedTuple):
     brings: str = ""
     waiting: tuple[tuple[str, int], ...] = (("203.0.113.1", 1),)
     leader: str = ""
-    is_up: bool = True
+    up: tuple[bool, ...] = (True,)
     is_silent: bool = False
     settings: str = ""
     counted: int = 0
+
+    @property
+    def monitors(self) -> tuple[str, ...]:
+        """The names of the monitors."""
+        return monitor_names(self.up)
+
+
+def monitor_names(up: Sequence[bool]) -> tuple[str, ...]:
+    """Return the names of so many monitors; a single one has none."""
+    return ("",) if len(up) == 1 else tuple("ab"[: len(up)])
 
 
 SCENARIOS = {
     "drop": Scenario(DROP, f"Denied sshd-{CLIENT}", leader="at work", is_silent=True),
     "drop, lead": Scenario(DROP, f"Denied sshd-{CLIENT}", is_silent=True),
-    "enqueue": Scenario(("submit_check_result", "{host_name}", "Disk", "1", "90 % full"), "90 % full", is_up=False),
+    "enqueue": Scenario(("submit_check_result", "{host_name}", "Disk", "1", "90 % full"), "90 % full", up=(False,)),
     "forward": Scenario(("tcpwrap-alert", "forward", "{spool}"), waiting=STORM, leader="new", is_silent=True),
-    "defer": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, is_up=False),
+    "defer": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, up=(False,)),
     "defer, too much": Scenario(
-        ("tcpwrap-alert", "replay"), waiting=(("203.0.113.1", 4),), is_up=False, settings="max_entries=2"
+        ("tcpwrap-alert", "replay"), waiting=(("203.0.113.1", 4),), up=(False,), settings="max_entries=2"
     ),
     "replay": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, leader="stale"),
     "a window ends": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, settings="window=5m", counted=3),
+    "hand over to two monitors": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, up=(True, True)),
+    "one of two down": Scenario(("tcpwrap-alert", "replay"), waiting=STORM, up=(True, False)),
+    "enqueue for two monitors": Scenario(
+        ("submit_check_result", "{host_name}", "Disk", "1", "90 % full"), "90 % full", up=(False, True)
+    ),
 }
 
 
@@ -136,7 +156,7 @@ class Call(NamedTuple):
     nth: int  # of the calls of this name, from 1
     touches: bool  # the spool, the configuration, a socket or another process
     changes: bool  # something outside the process
-    may_repeat: bool  # before it something had been sent to the monitor, or a tally written of what waits
+    may_repeat: bool  # before it something may have been sent to a monitor, or a tally written of what waits
     text: str  # as strace shows it
 
 
@@ -185,19 +205,19 @@ class Place:
         self.printed = directory / "printed"
         self.new.mkdir(parents=True)
 
-    def write_config(self, server: str, password: str, settings: str = "") -> None:
-        """Let `server` be the monitor."""
-        lines = (
-            f"server={server}",
+    def write_config(self, servers: dict[str, str], password: str, settings: str = "") -> None:
+        """Let `servers` be the monitors, by name; a single one has none."""
+        lines = [
             f"password={password}",
             f"host_name={self.host_name}",
             "timeout=5",
             "verdict=direct",
             "" if "window" in settings else "window=no",
             settings,
-            "",
-        )
-        self.config.write_text("\n".join(lines))
+        ]
+        for name, server in servers.items():
+            lines += [*([f"[{name}]"] if name else []), f"server={server}"]
+        self.config.write_text("\n".join([*lines, ""]))
         self.config.chmod(0o600)
 
     def fill(self, scenario: Scenario) -> None:
@@ -226,16 +246,31 @@ class Place:
         episodes.tally.add(("sshd", client, "unknown", "unknown"), count, now_ns, now_ns)
         EpisodesFile(Spool(str(self.spool))).write(episodes)
 
-    def waiting(self) -> Counter[str]:
-        """Return the texts of the alerts that wait."""
-        texts: Counter[str] = Counter()
-        episodes = EpisodesFile(Spool(str(self.spool))).look()
-        for (daemon, client, *_), (count, _, _) in episodes.tally:
-            texts[f"Denied {daemon}-{client}"] += count
-        counted = {name for _, name in episodes.counted}
-        for output in filter(None, map(output_of, (path for path in self.new.iterdir() if path.name not in counted))):
-            count_in(output, texts)
-        return texts
+    def waiting(self, monitors: Sequence[str]) -> Counter[tuple[str, str]]:
+        """Return monitor and text of the alerts that wait. What is in new/ waits for each of them."""
+        waiting: Counter[tuple[str, str]] = Counter()
+        for monitor in monitors:
+            texts: Counter[str] = Counter()
+            files: dict[str, str] = {}  # by name: a copy for one monitor has the name of the file in new/
+            for spool in [self.spool, *([self.spool / "for" / monitor] if monitor else [])]:
+                episodes = EpisodesFile(Spool(str(spool))).look()
+                for (daemon, client, *_), (count, _, _) in episodes.tally:
+                    texts[f"Denied {daemon}-{client}"] += count
+                counted = {name for _, name in episodes.counted}
+                new = spool.glob("new/*")
+                files.update({path.name: output_of(path) for path in new if path.name not in counted})
+            for output in filter(None, files.values()):
+                count_in(output, texts)
+            waiting.update({(monitor, text): count for text, count in texts.items()})
+        return waiting
+
+    def left(self) -> set[str]:
+        """Return the names of all that is in the spool and below it, but for what was set aside."""
+        return {path.name for spool in self.spools() for path in (*spool.iterdir(), *spool.glob("new/*"))}
+
+    def spools(self) -> list[Path]:
+        """Return the spool, and those of several monitors below it."""
+        return [self.spool, *self.spool.glob("for/*")]
 
     def count_set_aside(self, data: bytes) -> int:
         """Return how many files with these bytes were set aside."""
@@ -243,7 +278,8 @@ class Place:
 
     def let_time_pass(self) -> None:
         """Make old what somebody might still be at work on: `leader`, and files that a reader saw not to be whole."""
-        let_grace_pass(self.spool)
+        for spool in self.spools():
+            let_grace_pass(spool)
         age(self.leader)
 
     def was_reached(self, job: Job) -> bool:
@@ -318,32 +354,35 @@ def parse_calls(text: str, directory: str) -> list[Call]:
     may_repeat = False
     for name, rest in [(name, rest) for pid, name, rest in found if pid == found[0][0]][1:]:
         times[name] += 1
-        touches = any(word in rest for word in (directory, "<TCP", "<UNIX")) or name in ("socket", "clone", "vfork")
+        is_start_of_other = name in ("clone", "clone3", "vfork")
+        touches = any(word in rest for word in (directory, "<TCP", "<UNIX")) or name == "socket" or is_start_of_other
         changes = touches and name not in LOOKING and (name != "openat" or "O_CREAT" in rest)
         is_start = is_start and not any(word in rest for word in (f"{directory}/sp", f"{directory}/send", "/proc/"))
         calls.append(Call(is_start, name, times[name], touches, changes, may_repeat, name + rest))
         is_start = is_start and not (name == "read" and "handle_tcp_wrapper>" in rest)
         may_repeat = may_repeat or (name == "sendto" and "<TCP" in rest) or (name == "write" and TALLY in rest)
+        may_repeat = may_repeat or (is_start_of_other and "CLONE_THREAD" in rest)
     return calls
 
 
 def injection(job: Job) -> list[str]:
-    """Return strace's options for the job's fault. A child of the script is not traced."""
+    """Return strace's options for the job's fault. A child of the script, or a second thread, is not traced."""
     fault = f"signal={KILL}" if job.fault == KILL else f"error={job.fault}"
     options = ["-e", f"trace={job.call.name},{PAUSES}", "-e", f"inject={PAUSES}:retval=0"]
     options += ["-e", f"inject={job.call.name}:{fault}:when={job.call.nth}"]
     # Stops the process at these calls only, which is faster; but a signal does not arrive then (strace 6.1).
-    return options + (["-f", "--seccomp-bpf"] if job.fault != KILL and SCENARIOS[job.scenario].argv != DROP else [])
+    is_alone = SCENARIOS[job.scenario].argv != DROP and len(SCENARIOS[job.scenario].up) == 1
+    return options + (["-f", "--seccomp-bpf"] if job.fault != KILL and is_alone else [])
 
 
 class Bench:
     """Makes runs. Its process is the parent of all orphans, so that it can wait for what the scripts started."""
 
-    def __init__(self, base: Path, monitor: Monitor) -> None:
+    def __init__(self, base: Path, monitors: Sequence[Monitor]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._base = base
-        self._monitor = monitor
-        self._received = Received(monitor.command_file)
+        self._monitors = monitors
+        self._received = [Received(monitor.command_file) for monitor in monitors]
 
     def record(self, name: str) -> list[Call]:
         """Return the system calls of the scenario's script, from the first that touches something of ours.
@@ -361,10 +400,10 @@ class Bench:
         """Make one run. What it left stays for a look if there is something wrong with it."""
         scenario = SCENARIOS[job.scenario]
         place = self._make_place(job.host_name, scenario)
-        accepted = place.waiting()
+        accepted = place.waiting(scenario.monitors)
         status, printed = self._start(place, scenario, injection(job))
-        waiting, delivered = place.waiting(), self._received.of(job.host_name)
-        brought = Counter([scenario.brings] if scenario.brings else [])
+        waiting, delivered = place.waiting(scenario.monitors), self._delivered(job)
+        brought = Counter([(monitor, scenario.brings) for monitor in scenario.monitors if scenario.brings])
         # Without a report that it is safe, the alert may be anywhere or nowhere.
         is_reported = status in KEPT and not job.call.is_start
         accepted += brought if is_reported else brought & (waiting + delivered - accepted)
@@ -373,8 +412,8 @@ class Bench:
             problems.append(f"lost: {dict(gone)}")
         if (surplus := waiting + delivered - accepted) and not job.call.may_repeat:
             problems.append(f"twice: {dict(surplus)}")
-        problems += self._finish(place, waiting, delivered)
-        received = self._received.of(job.host_name)
+        problems += self._finish(job, place, waiting, delivered)
+        received = self._delivered(job)
         lost, duplicates = accepted - received, received - accepted
         if place.count_set_aside(BAD_FILE) != 1:
             problems.append("the bad file was not set aside")
@@ -384,30 +423,42 @@ class Bench:
         problems = [f"{job}: exit status {status}; {what}" for what in problems]
         return Outcome(job, was_reached, sum(lost.values()), sum(duplicates.values()), problems)
 
-    def _finish(self, place: Place, waiting: Counter[str], delivered: Counter[str]) -> list[str]:
+    def _delivered(self, job: Job) -> Counter[tuple[str, str]]:
+        """Return monitor and text of what has come so far of one run."""
+        delivered: Counter[tuple[str, str]] = Counter()
+        for monitor, received in zip(SCENARIOS[job.scenario].monitors, self._received):
+            delivered.update({(monitor, text): count for text, count in received.of(job.host_name).items()})
+        return delivered
+
+    def _finish(
+        self, job: Job, place: Place, waiting: Counter[tuple[str, str]], delivered: Counter[tuple[str, str]]
+    ) -> list[str]:
         """Let replays without a fault finish the job; return what is wrong afterwards."""
-        place.write_config(self._monitor.server, self._monitor.password)
+        monitors = SCENARIOS[job.scenario].monitors
+        self._write_config(place, [True for _ in monitors])
         problems = []
         for number in range(FINISHING):
-            if number and not (os.listdir(place.new) or (place.spool / "episodes").exists()):
+            if number and place.left() <= STAYING.union(monitors):
                 break
             place.let_time_pass()
             age(place.spool / "episodes")  # its windows end
             status, printed = replay(place)
             problems += [] if status == 0 else [f"replay {number}: exit status {status}: {printed}"]
-            if number == 0 and (kept := place.waiting()):
+            if number == 0 and (kept := place.waiting(monitors)):
                 problems.append(f"not delivered by the first replay: {dict(kept)}")
-        if missing := waiting - (self._received.of(place.host_name) - delivered):
+        if missing := waiting - (self._delivered(job) - delivered):
             problems.append(f"not delivered by replay: {dict(missing)}")
-        left = {path.name for path in (*place.new.iterdir(), *place.spool.iterdir())}
-        if not left <= {"new", "corrupt", "state", "state.new", "history", "episodes.new"}:
+        if left := place.left() - STAYING.union(monitors):
             problems.append(f"left by replay: {left}")
         return problems
 
+    def _write_config(self, place: Place, up: Sequence[bool], settings: str = "") -> None:
+        servers = [monitor.server if is_up else NOWHERE for monitor, is_up in zip(self._monitors, up)]
+        place.write_config(dict(zip(monitor_names(up), servers)), self._monitors[0].password, settings)
+
     def _make_place(self, name: str, scenario: Scenario) -> Place:
         place = Place(self._base / name, name)
-        server = self._monitor.server if scenario.is_up else NOWHERE
-        place.write_config(server, self._monitor.password, scenario.settings)
+        self._write_config(place, scenario.up, scenario.settings)
         place.fill(scenario)
         return place
 
@@ -432,7 +483,7 @@ class Bench:
         return status, place.printed.read_text()
 
 
-def complaints(job: Job, status: int, printed: str, waiting: Counter[str]) -> Iterator[str]:
+def complaints(job: Job, status: int, printed: str, waiting: Counter[tuple[str, str]]) -> Iterator[str]:
     """Yield what is wrong about what a script has said."""
     scenario = SCENARIOS[job.scenario]
     is_at_message = job.call.text.startswith("write(2<")
@@ -478,7 +529,7 @@ def replay(place: Place) -> tuple[int, str]:
 _bench: list[Bench] = []
 
 
-def set_up(base: Path, monitors: Queue[Monitor]) -> None:
+def set_up(base: Path, monitors: Queue[Sequence[Monitor]]) -> None:
     """Let this process have a bench of its own."""
     import_module("tcpwrap_alert.commands")  # once, for all replays
     _bench.append(Bench(base, monitors.get()))

@@ -50,8 +50,8 @@ def pool(start_nsca, peer, tmp_path):
     monitors = context.Queue()
     for _ in range(LANES):
         # Of nsca's ways to run the one that does not sleep; it wants one connection at a time.
-        daemon = start_nsca("single", password=PASSWORD)
-        monitors.put(Monitor(f"127.0.0.1:{daemon.port}", PASSWORD, daemon.command_file))
+        daemons = [start_nsca("single", password=PASSWORD) for _ in range(2)]
+        monitors.put([Monitor(f"127.0.0.1:{daemon.port}", PASSWORD, daemon.command_file) for daemon in daemons])
     with ProcessPoolExecutor(LANES, context, set_up, (tmp_path, monitors)) as pool:
         yield pool
     namespaces.run("umount", "--lazy", str(tmp_path))  # the daemons, which end later, have files open there
@@ -88,4 +88,5 @@ def test_any_fault_loses_nothing_and_replay_finishes(pool, tell, scenario):
     tell(scenario, calls=len(calls), faults=len(outcomes), met=reached, lost=lost, duplicates=duplicates)
     assert [problem for outcome in outcomes for problem in outcome.problems] == []
     assert lost == 0
-    assert reached >= 0.98 * len(outcomes)
+    # With several monitors chance says which thread loads a module, and so how many calls the first one makes.
+    assert reached >= (0.98 if len(SCENARIOS[scenario].up) == 1 else 0.85) * len(outcomes)

@@ -24,7 +24,7 @@ LOG = "/var/log/nagios4/nagios.log"
 PROCESSED = "EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;"
 DENIED = "Denied sshd-127.66.0.9"
 GUIDE = ROOT / "docs" / "install.md"
-(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try it on one machine")
+(COMMANDS,) = (block for block in read_blocks(GUIDE, "sh") if block.section == "Try the package on one machine")
 
 # A denial as fast as it comes, by the path in hosts.deny, with the exit status of each.
 STORM = """
@@ -141,7 +141,7 @@ def test_timer_is_on_and_cron_leaves_it_alone(debian):
     assert job != line
     assert debian.shell(job) == ""
     without = f"mount -t tmpfs tmpfs /run; {job}"
-    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay\n"
+    assert debian.run("unshare", "--mount", "sh", "-euc", without).stdout == "replay --splay 20\n"
 
 
 def test_units_are_sound_and_sandboxed(debian):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tcpwrap_alert.check_result import CheckResult
+from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
 from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
@@ -161,3 +162,18 @@ def test_caller_hears_of_what_went_as_it_goes(spool, config, answer):
     heard = []
     drain(spool, config, heard.append)
     assert heard == [1, 1]
+
+
+def test_last_monitor_gets_what_waited_beside_others(spool, write_config, answer):
+    answer(lambda text: ConnectError("connection refused", text))
+    path = write_config()
+    path.write_text("server=127.0.0.1:1\n[b]\nserver=127.0.0.1:2\n")
+    enqueue(spool, 1)
+    with pytest.raises(NotDelivered):
+        drain(spool, read_config(str(path)))
+    path.write_text("server=127.0.0.1:1\n")
+    seen = answer(lambda text: "").seen
+    drain(spool, read_config(str(path)))
+    assert seen == ["result 0"]
+    assert spool.box("default").is_empty()
+    assert not spool.box("b").is_empty()

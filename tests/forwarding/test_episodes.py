@@ -93,6 +93,17 @@ def test_second_denial_waits_for_the_end_of_the_window(spool, config, clock, see
     assert not spool.has_work()
 
 
+def test_file_of_a_far_time_costs_no_other_denial(spool, config, clock, seen, deny):
+    for number in range(4):
+        deny(ATTACKER)
+        if number == 2:
+            os.utime(f"{spool.new}/2.x", (15 * 10**9, 15 * 10**9))  # the year 2445: ext4 has it
+        attempt(spool, config)
+    clock.set(5)
+    attempt(spool, config)
+    assert counted(seen) == 4
+
+
 def test_single_denial_has_no_further_message(spool, config, clock, seen, deny):
     deny(ATTACKER)
     attempt(spool, config)

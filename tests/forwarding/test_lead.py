@@ -15,7 +15,7 @@ from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolBusy, SpoolError
 from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
-from tcpwrap_alert.forwarding.attempt import attempt
+from tcpwrap_alert.forwarding.attempt import attempt, pause_of
 from tcpwrap_alert.forwarding.lead import drop, lead
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.spool import Spool
@@ -54,6 +54,16 @@ def deny(spool, client):
     spool.enqueue(Denial("sshd", client))
 
 
+@pytest.fixture
+def no_thread(monkeypatch):
+    """The limit of processes is reached."""
+
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", start)
+
+
 @pytest.mark.parametrize("has_several", [False, True], ids=["one monitor", "two monitors"])
 def test_p5_denial_as_the_leader_resigns_is_sent(spool, config, two_monitors, told, monitors, monkeypatch, has_several):
     """Its drop still finds `leader`, after the leader's last look at the spool, and so leaves the file to it."""
@@ -84,10 +94,29 @@ def test_dead_one_of_two_monitors_is_told(spool, two_monitors, told, monitors):
     assert told == ["m:1: connection refused; kept in the spool, trying again for five minutes"]
 
 
+def test_without_a_thread_each_monitor_gets_all(spool, two_monitors, no_thread, monitors):
+    deny(spool, "203.0.113.7")
+    attempt(spool, two_monitors)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
+
+
+def test_without_a_thread_a_forwarder_leaves_all(spool, two_monitors, told, no_thread, monitors):
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered, match=r"127\.0\.0\.1:1: too many processes: can't start new thread"):
+        lead(spool, two_monitors)
+    assert [len(box.scan()) for box in spool.boxes()] == [1, 1]
+
+
 def test_nothing_for_two_monitors_is_no_failure(spool, two_monitors, told, monitors):
     """As when a replay was quicker than the forwarder, before anything had ever waited."""
     lead(spool, two_monitors)
     assert told == []
+
+
+@pytest.mark.parametrize(("drawn", "pauses_s"), [(b"\0\0", [4, 45]), (b"\xff\xff", [6, 75])])
+def test_pauses_differ_from_host_to_host(monkeypatch, drawn, pauses_s):
+    monkeypatch.setattr("os.urandom", lambda _count: drawn)
+    assert [pause_of(5), pause_of(60)] == pauses_s
 
 
 def test_dead_monitor_is_tried_for_five_minutes(spool, config, told, monitors, monkeypatch):
@@ -97,7 +126,8 @@ def test_dead_monitor_is_tried_for_five_minutes(spool, config, told, monitors, m
     deny(spool, "203.0.113.7")
     with pytest.raises(NotDelivered):
         lead(spool, config)
-    assert sum(slept) == sum(lead_module.PAUSES_S) == 300
+    assert sum(lead_module.PAUSES_S) == 300
+    assert 225 <= sum(slept) <= 375
     assert len(monitors[""].seen) == len(lead_module.PAUSES_S) + 1
     assert len(told) == 1
     assert not spool.leader.exists()

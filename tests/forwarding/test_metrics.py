@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from peers.nsca_daemon import wait_for
+from support import namespaces
 
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.denial import Denial
@@ -172,11 +173,14 @@ def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make
     assert metrics_file.lstat().st_ino == before
 
 
-def test_disk_without_room_leaves_no_other_file(results, spool, run, metrics_file, peer):
-    failing = (peer("strace"), "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=ENOSPC")
-    done = run(*failing, "tcpwrap-alert", "replay")
-    assert "No space left on device" in done.stderr
-    assert list(metrics_file.parent.iterdir()) == []
+def test_full_disk_leaves_nothing_beside_the_file(results, run, metrics_file, isolated):
+    namespaces.mount_tmpfs(str(metrics_file.parent), "size=4k")
+    try:
+        (metrics_file.parent / "full").write_bytes(bytes(4096))
+        assert "No space left" in run("tcpwrap-alert", "replay").stderr
+        assert os.listdir(metrics_file.parent) == ["full"]
+    finally:
+        namespaces.unbind(str(metrics_file.parent))
 
 
 def test_directory_of_others_costs_one_line(default_spool, write_config, run):

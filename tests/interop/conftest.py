@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peers.daemons import DAEMONS
 from peers.nsca_daemon import NscaDaemon, wait_for
+from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
 from support.documents import README, Shell
 from support.installation import MONITOR, Machine, private_machine
 
 SPOOL = "/var/spool/tcpwrap-alert"
 PASSWORD = "s3cret"
+(SSHD,) = (daemon for daemon in DAEMONS if daemon.name == "sshd")
 
 
 @pytest.fixture
@@ -98,3 +101,33 @@ def readme(shell: Shell) -> Iterator[Callable[[str], str]]:
 def nsca(machine: Machine, start_nsca: Callable[..., NscaDaemon]) -> NscaDaemon:
     """The NSCA server of README's monitor, without a Nagios."""
     return start_nsca(address=MONITOR, port=5667, method=14, password=PASSWORD)
+
+
+@pytest.fixture
+def sshd(peer: Callable[[str], str]) -> Iterator[Callable[[], None]]:
+    """Start sshd, and stop it after the test."""
+    running: list[RunningDaemon] = []
+
+    def start_sshd() -> None:
+        running.append(RunningDaemon(SSHD, peer))
+        running[-1].start()
+
+    yield start_sshd
+    for daemon in running:
+        daemon.stop()
+
+
+@pytest.fixture
+def log_in() -> Iterator[Callable[[str], bool]]:
+    """Connect to sshd from an address; say whether it answers."""
+    clients: list[Client] = []
+
+    def log_in(address: str) -> bool:
+        client = Client(SSHD, address)
+        clients.append(client)
+        wait_for(lambda: SSHD.serves in client.received or client.closed_s is not None, "neither served nor let go")
+        return SSHD.serves in client.received
+
+    yield log_in
+    for client in clients:
+        client.leave()

@@ -8,10 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from peers.daemons import DAEMONS
 from peers.debian_nagios import DebianNagios
 from peers.nsca_daemon import is_listening, wait_for
-from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
 from support.documents import README, read_blocks
 from support.installation import DESK, MONITOR, STRANGER
@@ -20,7 +18,6 @@ SECTIONS = [block.section for block in read_blocks(README, "sh")]
 HOST = ("2. On the host", "3. hosts.allow: who may come in", "4. hosts.deny: who is denied")
 CRITICAL = "SERVICE ALERT: firestorm;TCP Wrappers;CRITICAL;HARD;1;"
 NOTIFIED = "SERVICE NOTIFICATION: nagiosadmin;firestorm;TCP Wrappers;CRITICAL;notify-service-by-email;"
-(SSHD,) = (daemon for daemon in DAEMONS if daemon.name == "sshd")
 
 
 @pytest.fixture
@@ -39,36 +36,6 @@ def nagios(readme, machine, peer):
     process.kill()  # on SIGTERM it first waits for one more connection
     process.wait()
     monitor.stop()
-
-
-@pytest.fixture
-def sshd(peer):
-    """Start sshd, and stop it after the test."""
-    running = []
-
-    def start_sshd():
-        running.append(RunningDaemon(SSHD, peer))
-        running[-1].start()
-
-    yield start_sshd
-    for daemon in running:
-        daemon.stop()
-
-
-@pytest.fixture
-def log_in():
-    """Connect to sshd from an address; say whether it answers."""
-    clients = []
-
-    def log_in(address):
-        client = Client(SSHD, address)
-        clients.append(client)
-        wait_for(lambda: SSHD.serves in client.received or client.closed_s is not None, "neither served nor let go")
-        return SSHD.serves in client.received
-
-    yield log_in
-    for client in clients:
-        client.leave()
 
 
 def waiting():

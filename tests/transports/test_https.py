@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import time
 import tracemalloc
+from types import SimpleNamespace
 
 import pytest
+from peers.fake_daemon import black_hole
 from peers.hostile_web import HostileWeb
+from peers.name_server import NameServer
 from peers.pki import Authority
+from peers.programs import free_port
+from support import namespaces
 from support.parcels import parcel
 
 from tcpwrap_alert.config.values import Endpoint, Tls
@@ -271,3 +277,37 @@ def test_alert_outlives_what_a_server_does(serve, tmp_path, spool_dir, write_con
     write_config(server=f"nrdp+https://127.0.0.1:{well.port}/nrdp/", **values)
     assert run("tcpwrap-alert", "replay").returncode == 0
     assert list((spool_dir / "new").iterdir()) == []
+
+
+DEAD = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+
+
+@pytest.fixture
+def dead_addresses(isolated):
+    """A port, and a name with three addresses that do not answer."""
+    namespaces.bind_over("/etc/hosts", "".join(f"{address} dead.test\n" for address in DEAD))
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        for address in DEAD:
+            stack.enter_context(black_hole(address, port))
+        yield SimpleNamespace(port=port)
+    namespaces.unbind("/etc/hosts")
+
+
+def test_dead_addresses_have_one_deadline(dead_addresses):
+    assert "no answer to the connection" in told(ConnectTimedOut, alertmanager, dead_addresses, host="dead.test")
+
+
+def test_silent_name_server_ends_at_the_deadline(isolated):
+    with NameServer():
+        told_of = told(ConnectTimedOut, alertmanager, SimpleNamespace(port=1), host="monitor.test")
+    assert told_of == "the name did not resolve in time"
+
+
+def test_address_behind_one_that_rejects_is_tried(serve, isolated):
+    server = serve(sender(OK + b"Content-Length: 0\r\n\r\n"))
+    namespaces.bind_over("/etc/hosts", "127.0.0.2 two.test\n127.0.0.1 two.test\n")
+    try:
+        assert len(send(alertmanager, server, host="two.test")) == 1
+    finally:
+        namespaces.unbind("/etc/hosts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import time
 
 import pytest
@@ -94,6 +95,13 @@ def test_what_the_program_prints_goes_to_syslog(program, isolated):
     send(program("echo hello from the bus; echo and an error >&2"), parcel())
     wait_for(lambda: any("and an error" in line for line in namespaces.log), "nothing in syslog")
     assert any("program: hello from the bus" in line for line in namespaces.log)
+
+
+def test_endless_output_costs_no_memory(program):
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(OutcomeTimedOut):
+        send(program("exec yes"), parcel(), timeout_s=2)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 100_000
 
 
 def test_missing_program_is_told(tmp_path):

@@ -1,0 +1,1 @@
+"""What `tcpwrap-alert setup` makes of a host: user, spool, configuration, schedule and rules, each as steps."""
