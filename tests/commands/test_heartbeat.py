@@ -63,3 +63,7 @@ def test_nobody_to_hear_a_heartbeat_is_told(run, write_config, spool_dir):
     assert done.returncode == 78
     what = "no monitor to tell: what is configured takes denials only; add a section with a server that takes more"
     assert done.stderr == f"tcpwrap-alert: {path}: {what}\n"
+
+
+def test_wrong_use_is_told_as_elsewhere(run):
+    assert run("tcpwrap-alert", "heartbeat", "now").returncode == 64
