@@ -24,7 +24,7 @@ TIMES ?= 20
 BIN = $(VENV)/bin
 PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server nagios-nrpe-server nagios-nrpe-plugin \
     vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
-    nsca-ng-server prometheus-alertmanager squid tinyproxy redis-server chromium busybox mksh ksh93u+m yash
+    nsca-ng-server prometheus-alertmanager squid tinyproxy curl redis-server chromium busybox mksh ksh93u+m yash
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
 # Of the tests, what depends most on versions.
 ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \

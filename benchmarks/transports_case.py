@@ -35,7 +35,7 @@ STARTS = 200  # of a program for one result; each costs the same
 ROUNDS = 3
 NODE = "icinga-a"
 PSK = "s3cret-psk"
-CURL = ("curl", "-sS", "--fail", "-o", "/dev/null", "--cacert")
+CURL = ("-sS", "--fail", "-o", "/dev/null", "--cacert")
 RESULTS = [nsca.CheckResult("firestorm", "TCP Wrappers", 2, f"Denied sshd-203.0.113.7 ({n})") for n in range(COUNT)]
 DENIALS = [Denial("sshd", f"host{number}.example") for number in range(COUNT)]
 
@@ -78,7 +78,17 @@ def icinga2() -> Subject:
         body = '{"type":"Service","service":"firestorm!TCP Wrappers","exit_status":2,"plugin_output":"Denied"}'
         headers = ("-u", f"test:{password}", "-H", "Accept: application/json")
         url = f"https://{NODE}:{port}/v1/actions/process-check-result"
-        curl = [*CURL, zone.ca_file, "--resolve", f"{NODE}:{port}:127.0.0.1", *headers, "-d", body, url]
+        curl = [
+            program("curl"),
+            *CURL,
+            zone.ca_file,
+            "--resolve",
+            f"{NODE}:{port}:127.0.0.1",
+            *headers,
+            "-d",
+            body,
+            url,
+        ]
         keys = {"password": password, "ca_file": zone.ca_file, "tls_name": NODE}
         with workplace(server=f"icinga2://test@127.0.0.1:{port}", **keys) as place:
             subject = _beside_curl("the real Icinga 2", place, curl)
@@ -96,7 +106,8 @@ def nrdp() -> Subject:
         document = json.dumps({"checkresults": [{**one, "state": "2", "output": "Denied"}]})
         form = ("-d", f"token={server.token}", "-d", "cmd=submitcheck", "--data-urlencode", f"json={document}")
         with workplace(server=f"nrdp+{url}", token=server.token, ca_file=authority.ca_file) as place:
-            subject = _beside_curl("a stand-in for NRDP", place, [*CURL, str(authority.ca_file), *form, url])
+            curl = [program("curl"), *CURL, str(authority.ca_file), *form, url]
+            subject = _beside_curl("a stand-in for NRDP", place, curl)
         assert len(server.results) == ROUNDS * (COUNT + STARTS), "results are missing"
         server.close()
     return subject

@@ -8,11 +8,7 @@ from .. import __version__
 from ..config.read import Config
 from ..errors import EXIT_KEPT, DeliveryError
 from ..forwarding.health import beat
-from .options import CronCommand, StrictCommand, config_option
-
-
-class HeartbeatCommand(CronCommand, StrictCommand):
-    """A command for cron whose usage errors are BadInput."""
+from .options import CronCommand, config_option
 
 
 class NotTold(click.ClickException):
@@ -21,7 +17,7 @@ class NotTold(click.ClickException):
     exit_code = EXIT_KEPT
 
 
-@click.command("heartbeat", cls=HeartbeatCommand)
+@click.command("heartbeat", cls=CronCommand)
 @config_option()
 def command(config: Config) -> None:
     """Tell the monitor how the spool is.

@@ -53,6 +53,7 @@ def command(
     paths = list(logs) or [path for path in LOGS if os.path.exists(path)]
     if not paths:
         raise click.UsageError(f"name a log: there is none of {', '.join(LOGS)}")
+    paths = list({os.path.realpath(path): path for path in paths}.values())  # a log that is named twice counts once
     after_s = time.time() - since_s
     faults: Sequence[TcpwrapAlertError]
     if submits:

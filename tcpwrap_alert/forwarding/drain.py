@@ -19,7 +19,7 @@ import time
 from ..debugging import debug
 from ..errors import NotDelivered, RejectedError, TcpwrapAlertError
 from ..spool.passes import Pass
-from ..transports import open_transport
+from ..transports import open_transport, takes_denials_only
 from .counting import count_denials, count_outcomes
 from .leaving import leave, leave_waiting
 from .pace import Pace
@@ -136,7 +136,7 @@ class _Run:
         self._state = state
         self._account = account
         self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
-        self._pace = Pace(box.spool, box.monitor.wording, self._count)
+        self._pace = Pace(box.spool, box.monitor.wording, self._count, lambda: not takes_denials_only(box.monitor))
         self._transport = _OpenedWhenUsed(box.monitor, state.transport)
         self._drained = Drained()
 

@@ -47,6 +47,7 @@ class Pace:
 
     Args:
         on_taken: called with the entries whose files are gone, because the tally has them.
+        takes_ends: says whether the monitor takes a result that tells of no denial, but of an episode's end.
 
     Attributes:
         faults: why files stay, by name.
@@ -55,8 +56,11 @@ class Pace:
             so this is later than all that was sent, and not later than what is sent next: when new/ was scanned last.
     """
 
-    def __init__(self, spool: Spool, wording: Wording, on_taken: Callable[[list[Entry]], None]) -> None:
+    def __init__(
+        self, spool: Spool, wording: Wording, on_taken: Callable[[list[Entry]], None], takes_ends: Callable[[], bool]
+    ) -> None:
         self._wording = wording
+        self._takes_ends = takes_ends
         self._on_taken = on_taken
         self._file = EpisodesFile(spool)
         self._episodes = self._file.read()
@@ -193,7 +197,7 @@ class Pace:
 
     def _tells_end(self, key: str, goes_on: set[str]) -> bool:
         """Say whether the end of an episode is told. In a state of its own that is the end of all of them."""
-        if key == QUIET or self._is_flushed(key):
+        if key == QUIET or self._is_flushed(key) or not self._takes_ends():
             return False
         if self._wording.end_return_code is not None:
             return not goes_on

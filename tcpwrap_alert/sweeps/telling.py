@@ -59,7 +59,7 @@ def tell_sweeps(
     texts = Texts(wording.service_description, wording.output, memory.commanded_at())
     for path in paths:
         try:
-            clients |= _read_new(memory, os.path.abspath(path), texts, since_s, faults)
+            clients |= _read_new(memory, os.path.realpath(path), texts, since_s, faults)
         except LogError as error:
             faults.append(error)
     memory.note_commanded(texts.commanded_at)

@@ -17,7 +17,7 @@ many connections. `memory` is a dict of texts that is kept for the next time, wi
 Whoever adds a transport adds a module here, and a line to TRANSPORTS. The module has
 
     open_transport(target, memory)      a context as above, for one node of a monitor
-    DENIALS_ONLY = True                 only if it rejects whatever is no denial: it gets no heartbeats
+    DENIALS_ONLY = True                 only if it rejects what is no denial: no heartbeat, and no end of an episode
 
 and the monitor's other nodes are tried by `nodes.py`. It may have more, for `tcpwrap-alert check` and `--dry-run`:
 

@@ -72,3 +72,7 @@ def test_heartbeat_never_clears_the_denials(run, start_nsca, write_config, spool
     what = "heartbeat_service is the service of the denials, which the heartbeat would clear; name another one"
     assert (done.returncode, done.stderr) == (78, f"tcpwrap-alert: {path}: {what}\n")
     assert daemon.results() == []
+
+
+def test_wrong_use_is_told_as_elsewhere(run):
+    assert run("tcpwrap-alert", "heartbeat", "now").returncode == 64

@@ -64,6 +64,12 @@ def test_archives_and_compressed_logs_are_read_too(log, run, tmp_path, now_s):
     assert row["hosts"] == 7
 
 
+def test_log_that_is_named_twice_counts_once(log, run, tmp_path):
+    (tmp_path / "link.log").symlink_to(log)
+    (row,) = json.loads(run("tcpwrap-alert", "sweeps", "--json", *map(str, (log, log, tmp_path / "link.log"))).stdout)
+    assert row["denials"] == 6
+
+
 @pytest.mark.parametrize(("options", "count"), [(["--hosts", "6"], 1), (["--hosts", "7"], 0), (["--since", "1s"], 0)])
 def test_threshold_and_age(log, run, options, count):
     assert len(json.loads(run("tcpwrap-alert", "sweeps", "--json", *options, str(log)).stdout)) == count

@@ -170,6 +170,18 @@ def test_end_in_a_state_of_its_own_is_ok(spool, configure, clock, seen, deny, mo
     assert end.startswith(TEXT + " (no more, 1 since 12:00:00, quiet since 12:00:00)")
 
 
+@pytest.mark.parametrize("keys", [{}, {"end_return_code": 0}], ids=["in a summary", "in a state of its own"])
+def test_monitor_of_denials_only_is_told_no_end(spool, configure, clock, seen, deny, keys):
+    config = configure(server="alertmanager+http://127.0.0.1:1", allow_cleartext="true", **keys)
+    for minutes in (0, 4, 5, 15):
+        clock.set(minutes)
+        if minutes < 5:
+            deny(ATTACKER)
+        attempt(spool, config)
+    assert (counted(seen), len(seen)) == (2, 2)
+    assert not os.path.exists(spool.episodes)
+
+
 def test_ok_of_the_end_waits_for_the_last_episode(spool, configure, clock, seen, deny):
     config = configure(end_return_code=0)
     deny(ATTACKER)

@@ -189,6 +189,21 @@ def test_half_a_line_is_read_when_it_is_whole(tell, counted, log):
     assert counted() == (1, ["h1"])
 
 
+def test_log_by_another_name_is_the_same(tell, write, counted, log, tmp_path):
+    write("h1", "h2")
+    (tmp_path / "link.log").symlink_to(log)
+    tell()
+    tell(paths=[tmp_path / "link.log"])
+    assert counted() == (2, ["h1", "h2"])
+
+
+def test_hostile_counts_do_not_stop_a_run(tell, counted, log):
+    head = b"[1795644469] EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;h%d;TCP Wrappers;2;"
+    text = b"Denied sshd-203.0.113.7 (999999999999999999 times, 1 to 2)\n"
+    log.write_bytes(b"".join((head % number + text) * 50 for number in range(2)))
+    assert tell() == (["203.0.113.7 was denied by 2 hosts"], [])
+
+
 def test_old_log_that_is_gone_is_told(tell, write, log):
     write("h1")
     tell()

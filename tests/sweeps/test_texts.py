@@ -41,6 +41,8 @@ SAMPLES = [
     (f"{AT} SERVICE ALERT: firestorm;My TCP Wrappers;CRITICAL;HARD;1;Denied sshd-203.0.113.7", []),
     (f"{AT} SERVICE ALERT: firestorm;TCP Wrappers;OK;HARD;1;OK - no denied connection for an hour", []),
     (f"{AT} EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;0;Denied sshd-203.0.113.7", []),
+    (COMMAND + f"Denied sshd-h ({10**18 - 1} times, 1 to 2)", [("sshd", "h", 10**9)]),
+    (COMMAND + f"Denied 2 (1 times)|denied={10**18}" + r"\nDenied sshd-h: 999999999999", [("sshd", "h", 10**9)]),
     (COMMAND + "something else", []),
     ("EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;firestorm;TCP Wrappers;2;Denied sshd-203.0.113.7", []),
 ]
