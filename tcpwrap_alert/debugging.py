@@ -9,7 +9,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 _listeners: list[Callable[[str], None]] = []
 
@@ -23,18 +22,3 @@ def debug(text: str, *values: object) -> None:
     """Say `text`, with `values` in place of its %s, if somebody listens."""
     for listener in _listeners:
         listener(text % values)
-
-
-class Peer:
-    """The address at the other end of a socket, which is asked for only when it is shown."""
-
-    __slots__ = ("_sock",)
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def __str__(self) -> str:
-        try:
-            return str(self._sock.getpeername()[0])
-        except OSError:
-            return "an address that is gone already"

@@ -42,7 +42,7 @@ COMMANDS = {
 
 # The order in which people meet them.
 GROUPS = {
-    "Start here": ("demo", "check"),
+    "Start here": ("demo", "setup", "check"),
     "Report": ("deny", "submit", "send"),
     "Look after what waits": ("replay", "queue", "check-spool", "heartbeat"),
     "See who was denied": ("top", "sweeps"),
@@ -70,7 +70,7 @@ class LazyGroup(CorrectingGroup):
         others = tuple(name for name in COMMANDS if name not in grouped)
         for title, names in {**GROUPS, "Others": others}.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
-            rows = [(name, command.get_short_help_str(60)) for name, command in commands if command]
+            rows = [(name, command.get_short_help_str(100)) for name, command in commands if command]
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows, col_max=14)

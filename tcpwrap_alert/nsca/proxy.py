@@ -13,7 +13,7 @@ import base64
 import socket
 import time
 
-from ..debugging import Peer, debug
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from .connect import remaining, resolve, share_of
 
@@ -91,7 +91,7 @@ def _connect_address(found: Any, deadline: float, place: str) -> socket.socket:
         raise ConnectTimedOut("no answer to the connection attempt in time", place) from error
     except OSError as error:
         raise ConnectError((error.strerror or str(error)).lower(), place, error.errno) from error
-    debug("connected to %s port %s", Peer(sock), address[1])
+    debug("connected to %s port %s", *address[:2])
     return sock
 
 
