@@ -16,6 +16,7 @@ from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolBusy, SpoolErr
 from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
 from tcpwrap_alert.forwarding.attempt import attempt, pause_of
+from tcpwrap_alert.forwarding.boxes import boxes_of, hand_over
 from tcpwrap_alert.forwarding.lead import drop, lead
 from tcpwrap_alert.forwarding.sharing import HAND_OVER_EVERY_S
 from tcpwrap_alert.spool.leader import Leader
@@ -93,6 +94,30 @@ def test_dead_one_of_two_monitors_is_told(spool, two_monitors, told, monitors):
         lead(spool, two_monitors)
     assert monitors["b"].seen == ["Denied sshd-203.0.113.7"]
     assert told == ["m:1: connection refused; kept in the spool, trying again for five minutes"]
+
+
+@pytest.mark.parametrize("has_several", [False, True], ids=["one monitor", "two monitors"])
+def test_pause_ends_when_a_replay_delivers(spool, config, two_monitors, told, monitors, monkeypatch, has_several):
+    """Else what is denied next would wait for the rest of the pause, although the monitor is back."""
+    config = two_monitors if has_several else config
+    back = monitors["a" if has_several else ""]
+    back.script = lambda text: DOWN
+    pauses_s = []
+
+    def sleep(seconds):
+        if seconds >= 1:
+            pauses_s.append(seconds)
+            back.script = lambda text: ""
+            attempt(spool, config)
+            deny(spool, "203.0.113.8")
+            if has_several:
+                hand_over(spool, boxes_of(spool, config.monitors))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    deny(spool, "203.0.113.7")
+    lead(spool, config)
+    assert pauses_s == [1]
+    assert back.seen[-2:] == ["Denied sshd-203.0.113.7", "Denied sshd-203.0.113.8"]
 
 
 def test_without_a_thread_each_monitor_gets_all(spool, two_monitors, no_thread, monitors):
