@@ -73,5 +73,5 @@ class Place:
         with NamingFailure("scan", path):
             try:
                 return [self.box(name) for name in sorted(os.listdir(path))]
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return []
