@@ -25,6 +25,7 @@ _tcpwrap_alert() {
     'sweeps --config') files=yes ;;
     'check --allow') files=yes ;;
     'check --deny') files=yes ;;
+    'check --config') files=yes ;;
     'check-spool -w'|'check-spool --warning') ;;
     'check-spool -c'|'check-spool --critical') ;;
     'check-spool --config') files=yes ;;
@@ -38,20 +39,20 @@ _tcpwrap_alert() {
     'listen --config') files=yes ;;
     *)
         case $command in
-        deny) words='--config -h --help' ;;
-        submit) words='--config -h --help' ;;
-        send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version -h --help' ;;
-        replay) words='--all --splay --config -h --help' ;;
-        queue) words='--json --config -h --help' ;;
-        top) words='--since --by --json --csv --html --config -h --help' ;;
-        sweeps) words='--since --hosts --json --csv --submit --config -h --help' files=yes ;;
-        check) words='--allow --deny -h --help' ;;
-        check-spool) words='-w --warning -c --critical --config -h --help' ;;
-        setup) words='--server --password-file --method --host-name --network --apply --dry-run --remove -h --help' ;;
-        heartbeat) words='--config -h --help' ;;
-        listen) words='--port --config -h --help' ;;
-        demo) words='-h --help' ;;
-        '') words='deny submit send replay queue top sweeps check check-spool setup heartbeat listen demo --version -h --help' ;;
+        deny) words='-v --verbose --dry-run --config -V --version --debug -h --help' ;;
+        submit) words='-v --verbose --dry-run --config -V --version --debug -h --help' ;;
+        send) words='-H -p -to -d -ds --single-result -c --config --quiet --legacy-2-7-mode --spool -V --version --debug -h --help' ;;
+        replay) words='--all --splay -v --verbose --config -V --version --debug -h --help' ;;
+        queue) words='--json --config -V --version --debug -h --help' ;;
+        top) words='--since --by --json --csv --html --config -V --version --debug -h --help' ;;
+        sweeps) words='--since --hosts --json --csv --submit --config -V --version --debug -h --help' files=yes ;;
+        check) words='server --send --json -q --quiet --allow --deny --config -q --quiet -V --version --debug -h --help' files=yes ;;
+        check-spool) words='-w --warning -c --critical --config -V --version --debug -h --help' ;;
+        setup) words='--server --password-file --method --host-name --network --apply --dry-run --remove -V --version --debug -h --help' ;;
+        heartbeat) words='--config -V --version --debug -h --help' ;;
+        listen) words='--port --config -V --version --debug -h --help' ;;
+        demo) words='-V --version --debug -h --help' ;;
+        '') words='deny submit send replay queue top sweeps check check-spool setup heartbeat listen demo -V --version --debug -h --help' ;;
         esac
         ;;
     esac

@@ -28,6 +28,7 @@ HOLD = "kept in the spool until this is put right; then replay delivers"
 SET_ASIDE = "set aside"
 
 EXIT_ACCEPTED = 0
+EXIT_FOUND = 1
 EXIT_USAGE = 64
 EXIT_NOT_A_CHECK_RESULT = 65
 EXIT_BUG = 70
@@ -45,12 +46,14 @@ EXIT_STATUSES = {
     EXIT_NOT_A_CHECK_RESULT: "the values are not a check result",
     EXIT_SPOOL: "the spool, or the output, cannot be read or written",
     EXIT_BUG: "a bug in tcpwrap-alert",
+    EXIT_FOUND: "'check' found something; 'demo' or 'listen' failed",
 }
 
 
-def exit_statuses() -> list[str]:
+def exit_statuses(*left_out: int) -> list[str]:
     """Return the lines of a help text that say what each exit status means."""
-    return ["Exit status:", *(f"  {status:<4}{meaning}" for status, meaning in EXIT_STATUSES.items())]
+    told = {status: meaning for status, meaning in EXIT_STATUSES.items() if status not in left_out}
+    return ["Exit status:", *(f"  {status:<4}{meaning}" for status, meaning in told.items())]
 
 
 class TcpwrapAlertError(Exception):

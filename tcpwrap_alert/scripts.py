@@ -11,7 +11,7 @@ import sys
 
 from .check_result import clean
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_FOUND, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
 from .spool.place import Place
 
 # With its lock, one denial at a time is sent without a spool; bin/handle_tcp_wrapper opens it.
@@ -43,7 +43,7 @@ def tcpwrap_alert() -> int:
     config = None
     if _is_replay_of_cron(arguments):
         config = read_config()
-        if _all_idle(config):
+        if _all_idle(config) and not (sys.stdout and sys.stdout.isatty()):  # a person is told
             return _write_metrics(config) if config.metrics_file else 0
     try:
         from .commands import run
@@ -66,7 +66,11 @@ def submit_check_result() -> int:
     os.umask(0o022)
     arguments = sys.argv[1:]
     if arguments in (["-h"], ["--help"]):
-        return _print_help()
+        return _print(SUBMIT_USAGE, *exit_statuses(EXIT_FOUND))
+    if arguments in (["-V"], ["--version"]):
+        from . import __version__
+
+        return _print(f"submit_check_result, version {__version__}")
     try:
         from .arguments import parse_check_result
 
@@ -88,9 +92,9 @@ def submit_check_result() -> int:
     return 0
 
 
-def _print_help() -> int:
+def _print(*lines: str) -> int:
     try:
-        print(SUBMIT_USAGE, *exit_statuses(), sep="\n", flush=True)
+        print(*lines, sep="\n", flush=True)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # takes what is left in the buffer, which would end us with 120
         _complain("submit_check_result", f"cannot write the output: {error.strerror}")

@@ -21,11 +21,12 @@ ROOT = Path(tcpwrap_alert.__file__).parent
 
 # Each room, top to bottom, and the rooms that it may import, lazily and for types included. An arrow only points down.
 # Change this table when you mean to change the design.
-VALUES = "errors check_result arguments denial sockets"
+VALUES = "errors check_result arguments denial sockets debugging"
 ROOMS = {
-    "scripts": f"commands forwarding spool config system_log {VALUES}",
-    "commands": f"setup sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
+    "scripts": f"commands forwarding spool config system_log __init__ {VALUES}",
+    "commands": f"setup doctor sweeps forwarding transports spool config libwrap nsca __init__ {VALUES}",
     "setup": f"forwarding spool config libwrap {VALUES}",
+    "doctor": f"forwarding transports spool config libwrap nsca {VALUES}",
     "__init__": "nsca pynsca send_nsca",
     "send_nsca": f"config nsca {VALUES}",
     "sweeps": f"config {VALUES}",
@@ -42,6 +43,7 @@ ROOMS = {
     "check_result": "errors",
     "errors": "",
     "sockets": "",
+    "debugging": "",
 }
 
 # What only these rooms may import, at any place.
@@ -49,7 +51,7 @@ ONLY_IN = {
     "click": {"commands"},
     "cryptography": {"nsca"},
     "ctypes": {"nsca", "transports"},
-    "socket": {"commands", "libwrap", "nsca", "setup", "sockets", "transports"},
+    "socket": {"commands", "doctor", "libwrap", "nsca", "setup", "sockets", "transports"},
     "subprocess": {"commands", "libwrap", "setup", "transports"},
 }
 

@@ -56,7 +56,7 @@ def read_commands() -> list[Command]:
 
 
 def read_common_options() -> tuple[Option, ...]:
-    """Return the options of `tcpwrap-alert` itself; `--help` is one of them, and every command has that."""
+    """Return the options of `tcpwrap-alert` itself; every command has them, too."""
     return _options(click.Context(main, info_name="tcpwrap-alert", **main.context_settings), main)
 
 
@@ -75,7 +75,8 @@ def _read(context: click.Context, name: str, command: click.Command) -> Command:
     arguments = [param for param in command.params if isinstance(param, click.Argument)]
     words = tuple(word for argument in arguments for word in _words(argument))
     paragraphs = tuple(inspect.cleandoc(command.help or "").split("\n\n"))
-    options = tuple(option for option in _options(context, command) if "--help" not in option.names)
+    common = {name for option in read_common_options() for name in option.names}
+    options = tuple(option for option in _options(context, command) if not common.issuperset(option.names))
     takes_files = any(isinstance(argument.type, click.Path) for argument in arguments)
     return Command(name, " ".join(map(_usage, arguments)), words, takes_files, paragraphs, options)
 

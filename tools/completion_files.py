@@ -12,7 +12,6 @@ from command_tree import Command, Option, read_commands, read_common_options
 
 DIRECTORY = Path(__file__).parent.parent / "completions"
 BY = "# Written by `make man` in the source of tcpwrap-alert."
-HELP = Option(("-h", "--help"), "", "Show how to use it.", ())
 
 BASH = """\
 {by}
@@ -73,7 +72,7 @@ class _Completed:
         family = [command, *below]
         self.words = [*(one.name.split()[1] for one in below), *(word for one in family for word in one.words)]
         self.takes_files = any(one.takes_files for one in family)
-        self.options = [*dict.fromkeys(option for one in family for option in one.options), HELP]
+        self.options = [*dict.fromkeys(option for one in family for option in one.options), *read_common_options()]
 
 
 def _read() -> list[_Completed]:

@@ -18,7 +18,7 @@ import mdoc
 from command_tree import Command, Option, read_commands, read_common_options
 
 from tcpwrap_alert import __version__
-from tcpwrap_alert.errors import EXIT_STATUSES
+from tcpwrap_alert.errors import EXIT_FOUND, EXIT_STATUSES
 from tcpwrap_alert.nsca.cipher import METHODS
 
 ROOT = Path(__file__).parent.parent
@@ -132,10 +132,16 @@ def make_methods() -> list[str]:
     return [".Bl -tag -width 99 -compact", *mdoc.tagged(rows)[1:]]
 
 
-def make_statuses() -> list[str]:
+def make_statuses(*left_out: int) -> list[str]:
     """Return the exit statuses."""
-    meanings = [(number, f"{text[:1].upper()}{text[1:]}.") for number, text in EXIT_STATUSES.items()]
+    told = ((number, text) for number, text in EXIT_STATUSES.items() if number not in left_out)
+    meanings = [(number, f"{text[:1].upper()}{text[1:]}.") for number, text in told]
     return mdoc.tagged(([str(number)], mdoc.text(text)) for number, text in meanings)
+
+
+def make_script_statuses() -> list[str]:
+    """Return those of submit_check_result."""
+    return make_statuses(EXIT_FOUND)
 
 
 def make_promises() -> list[str]:
@@ -151,6 +157,7 @@ BLOCKS = {
     "keys": make_keys,
     "methods": make_methods,
     "statuses": make_statuses,
+    "script_statuses": make_script_statuses,
     "promises": make_promises,
 }
 

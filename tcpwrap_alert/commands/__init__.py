@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .. import __version__
 from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses
-from ..nsca.cipher import known_methods
+from .common import COMMON, CorrectingGroup, with_common_options
 from .output import give_up, say
 
 if TYPE_CHECKING:
@@ -41,8 +40,17 @@ COMMANDS = {
     "demo": "demo",
 }
 
+# The order in which people meet them.
+GROUPS = {
+    "Start here": ("demo", "setup", "check"),
+    "Report": ("deny", "submit", "send"),
+    "Look after what waits": ("replay", "queue", "check-spool", "heartbeat"),
+    "See who was denied": ("top", "sweeps"),
+    "Be a monitor": ("listen",),
+}
 
-class LazyGroup(click.Group):
+
+class LazyGroup(CorrectingGroup):
     """A group whose commands are the modules of COMMANDS, each loaded when it is used."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
@@ -54,7 +62,18 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f".{COMMANDS[name]}", __name__).command
-        return command
+        return with_common_options(command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, in groups."""
+        grouped = {name for names in GROUPS.values() for name in names}
+        others = tuple(name for name in COMMANDS if name not in grouped)
+        for title, names in {**GROUPS, "Others": others}.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(100)) for name, command in commands if command]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=14)
 
 
 def run(arguments: Sequence[str], config: Config | None = None) -> int:
@@ -100,13 +119,15 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
 
-    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
+    Start here: 'tcpwrap-alert demo' shows the path of an alert, 'tcpwrap-alert check' looks at your rules.
+    'tcpwrap-alert COMMAND --help' has an example.
 
-    \b
-    """
-    + "\n    ".join(exit_statuses()),
-    epilog=f"encryption_method in the configuration: {known_methods()}.",
+    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
+    """,
+    epilog="\b\n"
+    + "\n".join(exit_statuses())
+    + "\n\nman tcpwrap-alert.cfg has the keys of the configuration, and the numbers of its encryption methods.",
+    params=[*COMMON],
 )
-@click.version_option(__version__)
 def main() -> None:
     """Hold the commands."""

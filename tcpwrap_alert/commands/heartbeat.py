@@ -8,7 +8,7 @@ from .. import __version__
 from ..config.read import Config
 from ..errors import EXIT_KEPT, DeliveryError
 from ..forwarding.health import beat
-from .options import config_option
+from .options import CronCommand, config_option
 
 
 class NotTold(click.ClickException):
@@ -17,7 +17,7 @@ class NotTold(click.ClickException):
     exit_code = EXIT_KEPT
 
 
-@click.command("heartbeat")
+@click.command("heartbeat", cls=CronCommand)
 @config_option()
 def command(config: Config) -> None:
     """Tell the monitor how the spool is.

@@ -11,6 +11,8 @@ import click
 from ..check_result import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..config.read import Config
 
 
@@ -21,6 +23,17 @@ def say(text: str) -> None:
             click.echo(f"tcpwrap-alert: {clean(text)}", err=True)
         except OSError:
             give_up(sys.stderr)
+
+
+def is_told(verbose: bool) -> bool:
+    """Return whether to say what happened though all is well: on a terminal, or with --verbose; cron stays silent."""
+    return verbose or bool(sys.stdout and sys.stdout.isatty())
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Write lines to stdout."""
+    for line in lines:
+        click.echo(clean(line))
 
 
 def warn(config: Config) -> None:

@@ -6,10 +6,10 @@ Its policy lets a browser load nothing. All names in it were chosen by denied cl
 from __future__ import annotations
 
 import html
-import time
 from typing import TYPE_CHECKING
 
 from ..check_result import clean, format_time
+from ..forwarding.denied import hour_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,21 +81,18 @@ def _several(count: int, what: str) -> str:
 
 def _hours(hours: Sequence[Denied], since_s: float, now_s: float) -> str:
     """Return a bar for each hour, those without any included; at most two weeks."""
-    counts = {int(denied.first_s // HOUR_S): denied.count for denied in hours}
-    last = int(now_s // HOUR_S)
-    first = max(int(since_s // HOUR_S), last - MAX_HOURS + 1)
-    shown = range(first, last + 1)
-    largest = max((counts.get(hour, 0) for hour in shown), default=0) or 1
+    counts = {denied.name: denied.count for denied in hours}
+    first_s = max(since_s, now_s - (MAX_HOURS - 1) * HOUR_S)
+    # An hour that the clock goes through twice in autumn is one.
+    names = {hour_of(at_s) for at_s in range(int(now_s), int(first_s) - HOUR_S, -HOUR_S)}
+    shown = sorted(name for name in names if name >= hour_of(first_s))
+    largest = max((counts.get(name, 0) for name in shown), default=0) or 1
     bars = "".join(
-        f'<i style="height:{100 * count / largest:.1f}%" title="{_hour(hour)}: {count}"></i>'
-        for hour, count in ((hour, counts.get(hour, 0)) for hour in shown)
+        f'<i style="height:{100 * count / largest:.1f}%" title="{_text(name)}: {count}"></i>'
+        for name, count in ((name, counts.get(name, 0)) for name in shown)
     )
-    ends = f"<span>{_hour(first)}</span><span>at most {largest} an hour</span><span>{_hour(last)}</span>"
+    ends = f"<span>{shown[0]}</span><span>at most {largest} an hour</span><span>{shown[-1]}</span>"
     return f'<div class="hours">{bars}</div>\n<p class="ends">{ends}</p>'
-
-
-def _hour(hour: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(hour * HOUR_S))
 
 
 def _table(heading: str, rows: Sequence[Denied]) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from .. import __version__
 from ..config.read import Config
 from ..errors import ConfigError, ConnectError, DeliveryError, NoServer, TcpwrapAlertError, TimedOut, UsageError
 from ..forwarding.stdin import send_input, spool_input
@@ -79,7 +78,6 @@ def _byte_of_code(text: str) -> bytes:
 @click.option("--quiet", is_flag=True, help="Say nothing when all is well.")
 @click.option("--legacy-2-7-mode", is_flag=True, help="The NSCA server is of version 2.7.")
 @click.option("--spool", is_flag=True, help="Keep in the spool what cannot be delivered now.")
-@click.version_option(__version__, "-V", "--version")
 def command(
     delimiter: bytes,
     end: bytes | None,

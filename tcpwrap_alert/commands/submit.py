@@ -6,15 +6,18 @@ import click
 
 from ..arguments import parse_check_result
 from ..config.read import Config
+from ..forwarding.account import accepted_as
 from ..forwarding.submit import submit
-from .options import LITERAL, config_option
-from .output import warn
+from .options import LITERAL, config_option, dry_run_option, verbose_option
+from .output import is_told, tell, warn
 
 
 @click.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT [PERFDATA]", nargs=-1, type=click.UNPROCESSED)
+@verbose_option()
+@dry_run_option
 @config_option()
-def command(arguments: tuple[str, ...], config: Config) -> None:
+def command(arguments: tuple[str, ...], verbose: bool, is_dry_run: bool, config: Config) -> None:
     """Submit a passive check result.
 
     Without SERVICE it is a result of the host itself.
@@ -24,8 +27,17 @@ def command(arguments: tuple[str, ...], config: Config) -> None:
 
     PERFDATA, of a service only, goes behind OUTPUT and a '|'. If it is empty, there is none.
 
+    On a terminal, or with -v, it says which monitor has accepted it, and as what.
+
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """
     result = parse_check_result(arguments)
     warn(config)
+    if is_dry_run:
+        from .dry_run import print_parcels
+
+        print_parcels(result, config)
+        return
     submit(result, config)
+    if is_told(verbose):
+        tell(accepted_as(result, config))

@@ -44,10 +44,11 @@ def bar(count: int, largest: int) -> str:
     """Return a bar for `count`, which is full for `largest`."""
     room = max(5, min(BAR_CHARACTERS, shutil.get_terminal_size().columns - 50))
     length = max(1, round(room * count / largest))
-    return ("█" if _can_show("█") else "#") * length
+    return ("█" if can_show("█") else "#") * length
 
 
-def _can_show(text: str) -> bool:
+def can_show(text: str) -> bool:
+    """Return whether the standard output has these characters."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
     except (LookupError, UnicodeError):

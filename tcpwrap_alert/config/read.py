@@ -16,6 +16,7 @@ import errno
 import os
 import stat
 
+from ..debugging import debug
 from ..errors import ConfigError
 
 TYPE_CHECKING = False
@@ -38,6 +39,7 @@ def read_config(path: str | None = None) -> Config:
     if found is None:
         what = f"no configuration here, nor in {CONFIG_PATHS[1]}; see send_nsca.cfg.example"
         return Config(CONFIG_PATHS[0], fault=ConfigError(CONFIG_PATHS[0], None, what))
+    debug("configuration: %s", found)
     try:
         lines, mode = _read(found)
     except OSError as error:

@@ -11,10 +11,9 @@ from .leaving import leave
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..config.read import Config
     from ..spool.spool import Spool
+    from .account import Account
     from .boxes import Box
 
 PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempts in vain; about five minutes in all
@@ -30,9 +29,7 @@ def random_share() -> float:
     return int.from_bytes(os.urandom(2), "big") / 0xFFFF
 
 
-def attempt(
-    spool: Spool, config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False
-) -> Drained:
+def attempt(spool: Spool, config: Config, account: Account | None = None, tries_rested: bool = False) -> Drained:
     """Deliver all that waits in `spool`, once. Arguments and errors are those of `drain`."""
     try:
         spool.drop_root()
@@ -44,29 +41,27 @@ def attempt(
             boxes = [box for box in boxes if box.spool.name in there]  # nothing was ever for the others
     except TcpwrapAlertError as error:
         raise leave(spool, error) from error
-    drained = drain_all(boxes, on_accepted, tries_rested)
+    drained = drain_all(boxes, account, tries_rested)
     drained.faults.update(faults)
     drained.left.update(faults)
     return drained
 
 
-def drain_all(
-    boxes: list[Box], on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False
-) -> Drained:
+def drain_all(boxes: list[Box], account: Account | None = None, tries_rested: bool = False) -> Drained:
     """Drain all boxes at the same time, and say what was done in all of them together.
 
     Raises:
         NotDelivered: why one of them could not be drained, with what went wrong at the others.
     """
     if len(boxes) == 1:
-        return drain(boxes[0], on_accepted, tries_rested)
+        return drain(boxes[0], account, tries_rested)
     import threading  # most hosts have one monitor
 
     outcomes: list[Drained | BaseException] = []
 
     def drain_one(box: Box) -> None:
         try:
-            outcomes.append(drain(box, on_accepted, tries_rested))
+            outcomes.append(drain(box, account, tries_rested))
         except Exception as error:
             outcomes.append(error)
 

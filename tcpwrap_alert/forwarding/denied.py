@@ -5,8 +5,7 @@ Nothing is sent and no queue file is read. So root stays root, and can write a p
 
 from __future__ import annotations
 
-import time
-
+from ..check_result import format_time
 from ..spool.history import counts_since
 
 TYPE_CHECKING = False
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from ..config.read import Config
 
-HOUR_S = 3600
 BY = ("client", "daemon", "hour")
 
 
@@ -44,7 +42,7 @@ def denied_by(config: Config, since_s: float) -> dict[str, list[Denied]]:
     """
     found: dict[str, dict[str, Denied]] = {by: {} for by in BY}
     for at_s, daemon, client, count in _counts(config, since_s):
-        for by, name in zip(BY, (client, daemon, _hour(at_s))):
+        for by, name in zip(BY, (client, daemon, hour_of(at_s))):
             found[by].setdefault(name, Denied(name, at_s)).add(count, at_s)
     rows = {by: sorted(found[by].values(), key=lambda row: (-row.count, row.name)) for by in ("client", "daemon")}
     return {**rows, "hour": sorted(found["hour"].values(), key=lambda row: row.first_s)}
@@ -55,6 +53,7 @@ def _counts(config: Config, since_s: float) -> Iterator[tuple[int, str, str, int
         yield from counts_since(path, since_s)
 
 
-def _hour(at_s: int) -> str:
+def hour_of(at_s: float) -> str:
     """Return the hour, local time; not by rounding the epoch, as some zones are off by half an hour."""
-    return time.strftime("%Y-%m-%d %H:00", time.localtime(at_s))
+    hour, colon, _ = format_time(at_s).partition(":")
+    return f"{hour}:00" if colon else hour

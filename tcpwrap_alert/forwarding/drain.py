@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 
+from ..debugging import debug
 from ..errors import NotDelivered, RejectedError, TcpwrapAlertError
 from ..spool.passes import Pass
 from ..transports import open_transport, takes_denials_only
@@ -25,7 +26,7 @@ from .pace import Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..spool.entry import Entry
     from ..spool.state import State
     from ..transports import Outcome, Parcel, Transport
+    from .account import Account
     from .boxes import Box
 
 GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so long it gathers for the next connection
@@ -66,11 +68,11 @@ def raise_faults(faults: dict[str, TcpwrapAlertError]) -> None:
         raise NotDelivered(first, len(faults), others) from first
 
 
-def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> Drained:
+def drain(box: Box, account: Account | None = None, tries_rested: bool = False) -> Drained:
     """Take the lock of a box and deliver all that waits there, oldest first, until a scan finds nothing new.
 
     Args:
-        on_accepted: called with the number of queue files that went, each time that some have.
+        account: notes what is done.
         tries_rested: try the results, too, that were rejected not long ago.
 
     Raises:
@@ -80,10 +82,11 @@ def drain(box: Box, on_accepted: Callable[[int], None] | None = None, tries_rest
     try:
         spool.drop_root()
         with spool.lock(monitor.timeout_s + 1):
+            debug("spool %s for %s, by %s", spool.path, monitor, monitor.scheme)
             state = spool.read_state()
             before = state.encode()
             try:
-                return _Run(box, state, on_accepted, tries_rested).drain()
+                return _Run(box, state, account, tries_rested).drain()
             except TcpwrapAlertError as error:
                 raise leave_waiting(spool, monitor, state, error) from error
             finally:
@@ -124,14 +127,14 @@ class _Run:
         self,
         box: Box,
         state: State,
-        on_accepted: Callable[[int], None] | None,
+        account: Account | None,
         tries_rested: bool,
     ) -> None:
         self._spool = box.spool
         self._monitor = box.monitor
         self._counts_denials = box.is_inbox
         self._state = state
-        self._on_accepted = on_accepted
+        self._account = account
         self._pass = Pass(box.spool, state, passes_rested=not tries_rested)
         self._pace = Pace(box.spool, box.monitor.wording, self._count, lambda: not takes_denials_only(box.monitor))
         self._transport = _OpenedWhenUsed(box.monitor, state.transport)
@@ -183,6 +186,8 @@ class _Run:
             if len(going) < len(entries):
                 has_outcomes = True
                 self._went(len(entries) - len(going))
+                if self._account:
+                    self._account.counted(len(entries) - len(going))
             parcels = self._pace.parcels(going)
             if not parcels and not entries:
                 return has_outcomes
@@ -203,8 +208,13 @@ class _Run:
 
     def _take(self, outcomes: Sequence[Outcome]) -> None:
         accepted = [outcome.parcel for outcome in outcomes if outcome.is_accepted]
+        for outcome in outcomes:
+            result, said = outcome.parcel.result, outcome.rejection or "accepted"
+            debug("%s: %s;%s %s", self._monitor, result.host_name, result.service_description, said)
         # The monitor has these. A failure from here on can only deliver twice, never lose.
         count_outcomes(self._spool, outcomes)
+        if self._account:
+            self._account.accepted(self._monitor, accepted)
         files = [entry for parcel in accepted if not self._pace.accept(parcel) for entry in parcel.entries]
         self._count(files)
         self._pass.accept(files)
@@ -221,8 +231,8 @@ class _Run:
 
     def _went(self, count: int) -> None:
         self._drained.accepted += count
-        if count and self._on_accepted:
-            self._on_accepted(count)
+        if self._account:
+            self._account.went(count)
 
     def _reject(self, outcome: Outcome) -> None:
         rejection = RejectedError(outcome.rejection, self._monitor)

@@ -10,16 +10,15 @@ from .metrics import write_metrics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..config.read import Config
+    from .account import Account
 
 
-def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tries_rested: bool = False) -> None:
+def replay(config: Config, account: Account | None = None, tries_rested: bool = False) -> None:
     """Deliver all that waits, now.
 
     Args:
-        on_accepted: called with the number of queue files that went, each time that some have.
+        account: notes what is done.
         tries_rested: try the results, too, that were rejected not long ago.
 
     Raises:
@@ -36,7 +35,7 @@ def replay(config: Config, on_accepted: Callable[[int], None] | None = None, tri
             failures.append(error)  # told at the end: it holds nothing up
         try:
             if spool.has_work():
-                raise_faults(attempt(spool, config, on_accepted, tries_rested).faults)
+                raise_faults(attempt(spool, config, account, tries_rested).faults)
         except TcpwrapAlertError as error:
             failures.append(error)
     try:

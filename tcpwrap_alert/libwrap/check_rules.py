@@ -42,12 +42,12 @@ def check_rules(hosts_allow: str, hosts_deny: str) -> list[Finding]:
     check.end()
     if not askers():
         what = f"no program of this machine asks TCP wrappers, so no rule does anything: {FAIL2BAN}"
-        return [Finding(hosts_deny, None, what)]
+        return [Finding(hosts_deny, None, what, is_grave=True)]
     found = findings.sorted([hosts_allow, hosts_deny])
     if not check.alerts:
         missing = "" if os.path.exists(hosts_deny) else "there is no such file, and "
         what = f"{missing}no rule calls {HOOK}: no denial becomes an alert; add 'ALL: ALL: {OPTION}'"
-        found.append(Finding(hosts_deny, None, what))
+        found.append(Finding(hosts_deny, None, what, is_grave=True))
     return found
 
 

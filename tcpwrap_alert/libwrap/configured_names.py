@@ -36,13 +36,13 @@ NAMED_SERVICES = (
 def servers_behind_a_wrapper() -> set[str]:
     """Return the servers that inetd, xinetd or a unit's tcpd start: a process for each client."""
     names: set[str] = set()
-    for line in _lines(INETD):
+    for line in lines_of(INETD):
         words = line.split()
         names.update(os.path.basename(word) for word in words[5:7] if words[5] != "internal")
-    for line in _lines(XINETD):
+    for line in lines_of(XINETD):
         if found := re.match(r"\s*(?:service|server|server_args|exec|name)\s*[=\s]\s*\"?([^\s\";]+)", line):
             names.add(os.path.basename(found[1]))
-    for line in _lines(STARTERS):
+    for line in lines_of(STARTERS):
         if found := re.search(r"/tcpd\s+(\S+)", line):
             names.add(os.path.basename(found[1]))
     return names - {"tcpd"}
@@ -61,7 +61,8 @@ def named_services() -> Iterator[tuple[str, str]]:
             yield from ((found, program) for found in re.findall(name, text, re.M))
 
 
-def _lines(patterns: tuple[str, ...]) -> Iterator[str]:
+def lines_of(patterns: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of all files of these patterns, without comments."""
     for text in _texts(patterns):
         yield from (line for line in text.splitlines() if not line.lstrip().startswith("#"))
 

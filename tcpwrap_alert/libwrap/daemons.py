@@ -12,6 +12,7 @@ import difflib
 import functools
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -87,11 +88,24 @@ def why_never_asked(daemon: str) -> str | None:
         return None
     if meant := meant_daemon(name):
         return f"did you mean {meant}?"
+    if not programs and (near := difflib.get_close_matches(name, known, 1, CLOSE)):
+        return f"did you mean {known[near[0]].name}?"
     if any(asker.name in NAMED_ANYWHERE for asker in known.values()):
         return None
     if programs:
         return f"{programs[0]} is not linked with libwrap"
-    return "".join(f"did you mean {known[near].name}?" for near in difflib.get_close_matches(name, known, 1, CLOSE))
+    return ""
+
+
+def hint_for(daemon: str) -> str:
+    """Return which daemon is meant by a name that no program has; nothing if there is a program, or nobody knows.
+
+    That there is a program is found without looking at all of them.
+    """
+    if shutil.which(daemon, path=os.pathsep.join(DIRECTORIES)):
+        return ""
+    why = why_never_asked(daemon)
+    return why if why and why.startswith("did you mean") else ""
 
 
 @functools.lru_cache(1024)

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """Something about a file, or one of its lines (from 1), and what to do."""
+    """Something about a file, or one of its lines (from 1), and what to do; grave if no denial becomes an alert."""
 
     path: str
     lineno: int | None
     text: str
     more: int = 0  # the number of further lines of which the same is to be said
+    is_grave: bool = False
 
     def __str__(self) -> str:
         where = self.path if self.lineno is None else f"{self.path}:{self.lineno}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut, DeliveryError, ProtocolError, ProtocolTimedOut, TimedOut
 from ..sockets import socket
 from .packet import INIT_PACKET_LENGTH, decode_init_packet
@@ -34,6 +35,7 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
     if server.proxy is not None:
         return _connect_by_proxy(server, deadline)
     addresses = resolve(server.host, server.port, deadline, server, f"within {server.timeout_s:g} s")
+    debug("%s has the addresses %s", server, ", ".join(each[4][0] for each in addresses))
     for left in range(len(addresses), 0, -1):
         family, kind, protocol, _, address = addresses[-left]
         try:
@@ -42,6 +44,7 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
             )
             return sock, server.replace(host=address[0]), iv, packet_timestamp
         except DeliveryError as error:
+            debug("%s: %s", address[0], error)
             if left == 1 or time.monotonic() >= deadline:
                 number = len(addresses) - left + 1
                 tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
@@ -60,7 +63,7 @@ def _connect_by_proxy(server: Server, deadline: float) -> tuple[socket.socket, S
     sock = open_stream(server, deadline)
     try:
         init_packet = _read_init_packet(sock, deadline, f"within {server.timeout_s:g} s")
-        return (sock, server, *decode_init_packet(init_packet))
+        return (sock, server, *_decode(init_packet))
     except DeliveryError as error:
         sock.close()
         raise type(error)(error.reason, f"{server} through {server.proxy}", error.errno) from error
@@ -82,15 +85,23 @@ def _connect_address(
         try:
             sock.settimeout(remaining(deadline))
             sock.connect(address)
+            debug("connected to %s port %s", *address[:2])
         except socket.timeout:
             raise ConnectTimedOut(f"no answer to the connection attempt {within}") from None
         except OSError as error:
             raise ConnectError((error.strerror or str(error)).lower(), number=error.errno) from error
-        iv, packet_timestamp = decode_init_packet(_read_init_packet(sock, deadline, within))
+        iv, packet_timestamp = _decode(_read_init_packet(sock, deadline, within))
     except BaseException:
         sock.close()
         raise
     return sock, iv, packet_timestamp
+
+
+def _decode(init_packet: bytes) -> tuple[bytes, int]:
+    iv, packet_timestamp = decode_init_packet(init_packet)
+    ahead_s = packet_timestamp - int(time.time())
+    debug("init packet of %s bytes; the server's clock is %+d s from ours", len(init_packet), ahead_s)
+    return iv, packet_timestamp
 
 
 def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 
+from ..debugging import debug
 from ..errors import DeliveryError, ProtocolError
 from ..sockets import socket
 from .cipher import check_method, make_encryptor
@@ -106,6 +107,7 @@ class Conversation:
         for result in results:
             padding = self._padding(self._layout.packet_length)
             packet = encode_data_packet(result, self._packet_timestamp, padding, self._layout.escapes)
+            debug("data packet of %s bytes for %s;%s", len(packet), result.host_name, result.service_description)
             self._waiting.append(self._encrypt(packet))
             if len(self._waiting) > PACKETS_PER_WRITE:
                 last = self._waiting.pop()
@@ -167,7 +169,9 @@ class Conversation:
             raise self._judgement(error) from error
         if answer:
             raise self._strange_answer()
-        return ACCEPTED if self._layout.tells_outcome else SENT_NOT_KNOWN
+        outcome = ACCEPTED if self._layout.tells_outcome else SENT_NOT_KNOWN
+        debug("%s: %s after %s bytes", self._place, outcome, self._bytes_sent)
+        return outcome
 
     def close(self) -> None:
         """Close the connection; without `finish`, nobody learns the outcome of what was sent."""
@@ -190,6 +194,7 @@ class Conversation:
         return self._was_silent or self.silence_s() > SILENCE_S
 
     def _judgement(self, error: OSError) -> DeliveryError:
+        debug("%s: %s after %s bytes", self._place, error, self._bytes_sent)
         return judge_failure(error, self._place, self._bytes_sent, self._is_silent())
 
     def _strange_answer(self) -> ProtocolError:

@@ -98,6 +98,16 @@ def encode_data_packet(result: CheckResult, packet_timestamp: int, padding: byte
     return bytes(packet)
 
 
+def fields_of(packet: bytes) -> list[tuple[str, bytes]]:
+    """Return the fields of a data packet that is not encrypted, without what follows each NUL."""
+    output_size = len(packet) - _PLUGIN_OUTPUT_OFFSET - _END_PADDING
+    texts = (("host_name", *_HOST_NAME), ("service_description", *_SERVICE_DESCRIPTION))
+    found = [(name, packet[offset : offset + size]) for name, offset, size in texts]
+    found.append(("return_code", str(_HEAD.unpack_from(packet)[3]).encode()))
+    found.append(("plugin_output", packet[_PLUGIN_OUTPUT_OFFSET : _PLUGIN_OUTPUT_OFFSET + output_size]))
+    return [(name, field.partition(b"\0")[0]) for name, field in found]
+
+
 def decode_data_packet(data: bytes) -> tuple[CheckResult, int]:
     """Return check result and timestamp of a decrypted data packet of either layout.
 

@@ -13,6 +13,7 @@ import base64
 import socket
 import time
 
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from .connect import remaining, resolve, share_of
 
@@ -56,6 +57,7 @@ def open_stream(target: Target, deadline: float) -> socket.socket:
         sock = _connect(proxy.host, proxy.port, deadline, place)
         try:
             _make_tunnel(sock, target, proxy, deadline, place)
+            debug("%s has connected us to %s", proxy, target)
         except BaseException:
             sock.close()
             raise
@@ -89,6 +91,7 @@ def _connect_address(found: Any, deadline: float, place: str) -> socket.socket:
         raise ConnectTimedOut("no answer to the connection attempt in time", place) from error
     except OSError as error:
         raise ConnectError((error.strerror or str(error)).lower(), place, error.errno) from error
+    debug("connected to %s port %s", *address[:2])
     return sock
 
 

@@ -65,7 +65,7 @@ class Ways:
         known = self._memory.get(key)
         if known in (DIRECT, RELAY):
             return
-        found = SEEN if known != SEEN else _find_way(server, deadline)
+        found = SEEN if known != SEEN else find_way(server, deadline)
         if found:
             self._memory[key] = found
         else:
@@ -78,8 +78,8 @@ class Ways:
             del self._memory[key]
 
 
-def _find_way(server: Server, deadline: float) -> str | None:
-    """Return DIRECT or RELAY; None if nobody knows."""
+def find_way(server: Server, deadline: float) -> str | None:
+    """Return whether the way to this server, named by an address, is DIRECT or RELAY; None if nobody knows."""
     try:
         way = _probe(server, deadline)
     except OSError:

@@ -18,14 +18,15 @@ from __future__ import annotations
 
 import re
 
-from ..denial import OUTPUT_FIELDS
+from ..denial import MAX_FIELD_BYTES, OUTPUT_FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAME_RESULT_S = 120  # within so many seconds Nagios makes the alert of a command
-MAX_COUNT = 10**9  # of one result: what says more is hostile, and sums must stay what SQLite can hold
+WORD = r"[^\s|\\]"  # of a denial's names; bounded where it is used, for a line of thousands must not take seconds
+MAX_COUNT = 10**9  # in one line: a host that says more is not believed, and the sums fit into SQLite's integers
 LONG_OUTPUT = b"\\n"  # as both monitors log a line break
 COMMAND = rb"(?:\[[^\]\n]{10,40}\] information/ExternalCommandListener: Executing external command: )?"
 DATED = re.compile(rb" \(at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\)")
@@ -98,7 +99,7 @@ class Texts:
             if b" (at " in output:
                 at_s = _time_of(output, at_s)
             facts, times, performance_data = head.groups()[self._after :]
-            count = min(_count(facts, times, performance_data), MAX_COUNT)
+            count = _count(facts, times, performance_data)
             if count:
                 yield Seen(at_s, host, self._word(head, self._daemon), self._word(head, self._client), count)
             return
@@ -123,9 +124,9 @@ def _pattern(output: str) -> bytes:
         elif part in ("daemon", "client") and part not in seen:
             seen.add(part)
             # A daemon is as short as can be: a client's name may hold the character between them.
-            pattern += r"([^\s|\\]+?)" if part == "daemon" else r"([^\s|\\]+)"
+            pattern += f"({WORD}{{1,{MAX_FIELD_BYTES}}}?)" if part == "daemon" else f"({WORD}{{1,{MAX_FIELD_BYTES}}})"
         elif part in OUTPUT_FIELDS:
-            pattern += r"[^\s|\\]*?"
+            pattern += f"{WORD}{{0,{MAX_FIELD_BYTES}}}?"
     return pattern.encode()
 
 
@@ -133,8 +134,8 @@ def _count(facts: bytes | None, times: bytes | None, performance_data: bytes | N
     if performance_data:
         for word in performance_data.split():
             if word.startswith(b"denied=") and word[7:].isdigit():
-                return int(word[7:25])
-    return int(times) if times else 0 if facts == b"no more" else 1
+                return min(int(word[7:25]), MAX_COUNT)
+    return min(int(times), MAX_COUNT) if times else 0 if facts == b"no more" else 1
 
 
 def _time_of(output: bytes, at_s: int) -> int:

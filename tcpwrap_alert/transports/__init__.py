@@ -19,7 +19,12 @@ Whoever adds a transport adds a module here, and a line to TRANSPORTS. The modul
     open_transport(target, memory)      a context as above, for one node of a monitor
     DENIALS_ONLY = True                 only if it rejects what is no denial: no heartbeat, and no end of an episode
 
-and the monitor's other nodes are tried by `nodes.py`.
+and the monitor's other nodes are tried by `nodes.py`. It may have more, for `tcpwrap-alert check` and `--dry-run`:
+
+    examine(target)                     yields Remarks (remarks.py) on the way to a node: the nearest thing to a
+                                        delivery that leaves no result. A DeliveryError is what is wrong.
+    read_back(target, result)           yields Remarks on what became of a result that was accepted just now
+    as_sent(target, parcel)             what would travel for a parcel: names and bytes of its fields
 """
 
 from __future__ import annotations
@@ -118,16 +123,17 @@ def open_transport(monitor: Monitor, memory: dict[str, str]) -> AbstractContextM
 
 def open_node(monitor: Monitor, number: int, memory: dict[str, str]) -> AbstractContextManager[Transport]:
     """Return a context that delivers to one node of `monitor`, the first of which is 0."""
-    transport: AbstractContextManager[Transport] = _module(monitor).open_transport(monitor.targets[number], memory)
+    transport: AbstractContextManager[Transport] = module_of(monitor).open_transport(monitor.targets[number], memory)
     return transport
 
 
 def takes_denials_only(monitor: Monitor) -> bool:
     """Say whether `monitor` rejects whatever is no denial."""
-    return bool(getattr(_module(monitor), "DENIALS_ONLY", False))
+    return bool(getattr(module_of(monitor), "DENIALS_ONLY", False))
 
 
-def _module(monitor: Monitor) -> Any:
+def module_of(monitor: Monitor) -> Any:
+    """Return the module of the monitor's scheme: see above for what it has."""
     import importlib
 
     return importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)

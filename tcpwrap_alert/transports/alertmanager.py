@@ -26,16 +26,21 @@ if TYPE_CHECKING:
 
     from ..config.values import Endpoint
     from . import Parcel
+    from .remarks import Remark
 
 PATH = "/api/v2/alerts"
 ALERT_NAME = "TcpWrappersDenied"
 SEVERITIES = ("info", "warning", "critical", "unknown")
 BATCH = 500
-DENIALS_ONLY = True
+DENIALS_ONLY = True  # see the contract in `transports/__init__.py`
+STATUS_PATH = "/api/v2/status"
 
 
 class AlertmanagerTransport(HttpConnection):
     """A context that posts batches of alerts to one node."""
+
+    def __enter__(self) -> AlertmanagerTransport:
+        return self
 
     def __init__(self, target: Endpoint) -> None:
         super().__init__(target, {"Accept": "application/json", **basic_auth(target)})
@@ -60,6 +65,12 @@ class AlertmanagerTransport(HttpConnection):
         path = self._target.path.rstrip("/") + PATH
         self._check(self.post(path, json.dumps(alerts).encode(), "application/json"))
         return [Outcome(parcel) for parcel in batch]
+
+    def ask(self) -> Answer:
+        """Ask for its status, which shows whether we may talk to it. Raises DeliveryError."""
+        answer = self.get(self._target.path.rstrip("/") + STATUS_PATH)
+        self._check(answer)
+        return answer
 
     def _check(self, answer: Answer) -> None:
         if answer.location:
@@ -98,6 +109,22 @@ def encode_alerts(parcel: Parcel, hold_s: float) -> Iterator[dict[str, Any]]:
 def _timestamp(at_s: float) -> str:
     """Return a time as RFC 3339 has it, in UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_s)) + f".{int(at_s % 1 * 1000):03d}Z"
+
+
+def examine(target: Endpoint) -> Iterator[Remark]:
+    """Connect, and ask for its status."""
+    from .http_way import examine_connection, of_date
+    from .remarks import OK, Remark
+
+    yield from examine_connection(target)
+    with AlertmanagerTransport(target) as transport:
+        yield from of_date(transport.ask())
+    yield Remark(OK, "an Alertmanager answers")
+
+
+def as_sent(target: Endpoint, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the alerts of a parcel."""
+    return [("json", json.dumps(alert).encode()) for alert in encode_alerts(parcel, target.hold_s)]
 
 
 def open_transport(target: Endpoint, _memory: dict[str, str]) -> AlertmanagerTransport:

@@ -18,6 +18,7 @@ import stat
 import time
 
 from ..check_result import CheckResult, cut
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from . import Outcome
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..config.values import CommandFile
     from . import Parcel
+    from .remarks import Remark
 
 
 class CommandFileTransport:
@@ -54,9 +56,13 @@ class CommandFileTransport:
         """
         for parcel in parcels:
             if self._fd < 0:
-                self._fd = self._open()
+                self.open()
             self._write(encode_command(parcel.result, parcel.at_s, time.time()))
             yield [Outcome(parcel)]
+
+    def open(self) -> None:
+        """Open the pipe. Raises ConnectError if there is none, or nobody reads it."""
+        self._fd = self._open()
 
     def _open(self) -> int:
         try:
@@ -75,6 +81,7 @@ class CommandFileTransport:
         while True:
             try:
                 os.write(self._fd, line)
+                debug("%s: %s bytes written", self._path, len(line))
                 return
             except BlockingIOError:
                 pass
@@ -97,6 +104,27 @@ def encode_command(result: CheckResult, at_s: float, now_s: float) -> bytes:
         # A byte of the output is one of the line, or two if it is escaped.
         output = cut(result.plugin_output, len(result.plugin_output.encode()) - (too_long + 1) // 2)
         result = CheckResult(result.host_name, result.service_description, result.return_code, output)
+
+
+def examine(target: CommandFile) -> Iterator[Remark]:
+    """Open the pipe, and write nothing."""
+    from .remarks import OK, Remark
+
+    with CommandFileTransport(target) as transport:
+        transport.open()
+    yield Remark(OK, "the monitor reads its command file, and we may write to it")
+
+
+def read_back(target: CommandFile, result: CheckResult) -> Iterator[Remark]:
+    """Look into the monitor's status file."""
+    from .status_file import look_for
+
+    return look_for(target.path, result)
+
+
+def as_sent(_target: CommandFile, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the line."""
+    return [("command", encode_command(parcel.result, parcel.at_s, time.time()))]
 
 
 def open_transport(target: CommandFile, _memory: dict[str, str]) -> CommandFileTransport:

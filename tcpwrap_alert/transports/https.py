@@ -12,6 +12,7 @@ import http.client
 import socket
 import time
 
+from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
 from ..nsca.connect import remaining
 from ..nsca.proxy import open_stream
@@ -30,18 +31,19 @@ NOT_AS_EXPECTED = (ValueError, LookupError, TypeError, AttributeError, OverflowE
 
 
 class Answer:
-    """Status, body and the Location of a redirect."""
+    """Status, body, the Location of a redirect and the Date, as they came."""
 
-    __slots__ = ("body", "location", "status")
+    __slots__ = ("body", "date", "location", "status")
 
-    def __init__(self, status: int, body: bytes, location: str) -> None:
+    def __init__(self, status: int, body: bytes, location: str, date: str) -> None:
         self.status = status
         self.body = body
         self.location = location
+        self.date = date
 
 
 class HttpConnection:
-    """A context that posts to one server.
+    """A context that posts to one server, or asks it.
 
     Args:
         headers: sent with each request, beside those that HTTP wants.
@@ -73,11 +75,19 @@ class HttpConnection:
             OutcomeUnknown: the request was sent, and its answer did not come whole or in time.
             ProtocolError: what came is not HTTP.
         """
-        deadline = time.monotonic() + self._endpoint.timeout_s
         headers = {**self._headers, "Content-Type": content_type, "Content-Length": str(len(body))}
+        return self._ask(f"POST {path}", headers, body)
+
+    def get(self, path: str) -> Answer:
+        """Ask for what is at `path` and return the answer. Raises what `post` raises."""
+        return self._ask(f"GET {path}", self._headers, b"")
+
+    def _ask(self, what: str, headers: dict[str, str], body: bytes) -> Answer:
+        deadline = time.monotonic() + self._endpoint.timeout_s
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        request = f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+        request = f"{what} HTTP/1.1\r\n{head}\r\n".encode() + body
         is_kept = self._sock is not None
+        debug("%s: POST of %s bytes", self._endpoint, len(body))
         try:
             return self._exchange(request, deadline)
         except _ClosedWhileIdle as error:
@@ -132,8 +142,9 @@ class HttpConnection:
             raise ProtocolError(f"answered with more than {MAX_ANSWER_BYTES} bytes", self._endpoint)
         if response.will_close:
             self.close()
+        debug("%s: status %s, %s bytes", self._endpoint, response.status, len(body))
         location = (response.getheader("Location") or "")[:MAX_TEXT_CHARACTERS]
-        return Answer(response.status, body, location)
+        return Answer(response.status, body, location, response.getheader("Date") or "")
 
 
 class _ClosedWhileIdle(DeliveryError):

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from ..check_result import CheckResult
     from ..config.values import Endpoint
     from . import Parcel
+    from .remarks import Remark
 
 PATH = "/v1/actions/process-check-result"
 PROCESSED = "Successfully processed"
@@ -52,13 +54,7 @@ class Icinga2Transport(HttpConnection):
 
     def _rejection(self, answer: Answer) -> str:
         """Return why the result was rejected; nothing if it was accepted. Raises DeliveryError for what is neither."""
-        if answer.status == 401:
-            what = (
-                "user and password, or the certificate, are not accepted; see user@ in server, password and cert_file"
-            )
-            raise RejectedError(what, self._target)
-        if answer.location:
-            raise ProtocolError(f"answered with a redirect to {answer.location}; is this Icinga's API?", self._target)
+        check_answer(answer, self._target)
         code, status = _first_result(answer, self._target)
         if code == 409 or (code == 200 and status.startswith((PROCESSED, NEWER))):
             return ""
@@ -69,6 +65,15 @@ class Icinga2Transport(HttpConnection):
         if code == 503:
             raise DeliveryError(f"not ready: {status}", self._target)
         raise OutcomeUnknown(f"answered with {code}: {status}", self._target)
+
+
+def check_answer(answer: Answer, target: Endpoint) -> None:
+    """Raise DeliveryError if it is no answer of Icinga's API to somebody whom it knows."""
+    if answer.status == 401:
+        what = "user and password, or the certificate, are not accepted; see user@ in server, password and cert_file"
+        raise RejectedError(what, target)
+    if answer.location:
+        raise ProtocolError(f"answered with a redirect to {answer.location}; is this Icinga's API?", target)
 
 
 def encode_result(parcel: Parcel) -> dict[str, Any]:
@@ -102,6 +107,25 @@ def _first_result(answer: Answer, target: Endpoint) -> tuple[int, str]:
         what = f"answered with status {answer.status} and no JSON of Icinga's"
         raise ProtocolError(what, target) from error
     return 404, "No objects found."  # a filter that matches nothing: 500 with an empty list
+
+
+def examine(target: Endpoint) -> Iterator[Remark]:
+    """Log in, and ask what we may do. See `icinga2_asked.py`."""
+    from .icinga2_asked import examine_api
+
+    return examine_api(target)
+
+
+def read_back(target: Endpoint, result: CheckResult) -> Iterator[Remark]:
+    """Ask the API which result it has now."""
+    from .icinga2_asked import ask_for_result
+
+    return ask_for_result(target, result)
+
+
+def as_sent(_target: Endpoint, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the body of the POST."""
+    return [("json", json.dumps(encode_result(parcel)).encode())]
 
 
 def open_transport(target: Endpoint, _memory: dict[str, str]) -> Icinga2Transport:

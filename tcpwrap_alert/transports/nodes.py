@@ -6,6 +6,7 @@ twice beats never.
 
 from __future__ import annotations
 
+from ..debugging import debug
 from ..errors import DeliveryError
 from . import open_node
 
@@ -49,7 +50,8 @@ class NodesTransport:
                     left = [parcel for parcel in left if id(parcel) not in done]
                     yield outcomes
                 return
-            except DeliveryError:
+            except DeliveryError as error:
+                debug("%s; the next node is tried", error)
                 self._close()
                 self._order.append(self._order.pop(0))
                 if attempt == len(self._order) - 1:

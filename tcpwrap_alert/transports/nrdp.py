@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..config.values import Endpoint
     from . import Parcel
+    from .remarks import Remark
 
 BATCH = 500
 BATCH_BYTES = 400_000
@@ -37,6 +38,9 @@ HELD = ("TOKEN", "AUTH", "USER", "HTTPS")  # words of messages about who we are
 
 class NrdpTransport(HttpConnection):
     """A context that posts batches of results."""
+
+    def __enter__(self) -> NrdpTransport:
+        return self
 
     def __init__(self, target: Endpoint) -> None:
         super().__init__(target, basic_auth(target))
@@ -73,6 +77,12 @@ class NrdpTransport(HttpConnection):
         return self.post(
             self._target.path or "/", urllib.parse.urlencode(form).encode(), "application/x-www-form-urlencoded"
         )
+
+    def ask(self) -> Answer:
+        """Submit no results at all, which shows whether the token is right. Raises DeliveryError."""
+        answer = self._post_form([])
+        self._fault(answer, 0)
+        return answer
 
     def _fault(self, answer: Answer, count: int) -> str:
         """Return what is wrong with the batch itself; nothing if all of it was taken. Raises DeliveryError else."""
@@ -125,6 +135,22 @@ def _parse(body: bytes, target: Endpoint) -> tuple[int, str, int]:
 
 def _between(text: str, tag: str) -> str:
     return text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0].strip()
+
+
+def examine(target: Endpoint) -> Iterator[Remark]:
+    """Connect, and submit no results with our token."""
+    from .http_way import examine_connection, of_date
+    from .remarks import OK, Remark
+
+    yield from examine_connection(target)
+    with NrdpTransport(target) as transport:
+        yield from of_date(transport.ask())
+    yield Remark(OK, "NRDP accepts our token")
+
+
+def as_sent(_target: Endpoint, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the object of one result."""
+    return [("json", json.dumps(encode_result(parcel)).encode())]
 
 
 def open_transport(target: Endpoint, _memory: dict[str, str]) -> NrdpTransport:

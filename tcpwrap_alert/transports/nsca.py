@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..check_result import CheckResult
     from ..nsca.server import Server
     from . import Parcel
+    from .remarks import Remark
 
 BATCH = "batch"  # in the memory: with how many results the next connection begins
 FIRST_BATCH = 64
@@ -103,3 +104,28 @@ def _batch_size(noted: str) -> int:
 def open_transport(target: Server, memory: dict[str, str]) -> NscaTransport:
     """Return a context that delivers to `target`: see the contract in `transports/__init__.py`."""
     return NscaTransport(target, memory)
+
+
+def examine(target: Server) -> Iterator[Remark]:
+    """Read an init packet, compare clocks, and find out how a rejection arrives. See `nsca_way.py`."""
+    from .nsca_way import examine_way
+
+    return examine_way(target)
+
+
+def read_back(target: Server, result: CheckResult) -> Iterator[Remark]:
+    """Say what NSCA cannot tell."""
+    from .remarks import OK, Remark
+
+    told = "nsca has passed it on" if target.layout.tells_outcome else "it was sent, and this server tells no more"
+    name = f"{result.host_name};{result.service_description}"
+    what = f"{told}; whether Nagios knows {name} is in its log only"
+    yield Remark(OK, what, f"Look for '{result.plugin_output}' at the monitor, and for '{name}' in its nagios.log.")
+
+
+def as_sent(target: Server, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the fields of the packet."""
+    from ..nsca.packet import encode_data_packet, fields_of
+
+    layout = target.layout
+    return fields_of(encode_data_packet(parcel.dated_if_late, 0, bytes(layout.packet_length), layout.escapes))

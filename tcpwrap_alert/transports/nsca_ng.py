@@ -17,6 +17,7 @@ import socket
 import time
 
 from ..check_result import CheckResult, cut
+from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
 from ..nsca.proxy import open_stream
 from . import Outcome
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ..config.values import Endpoint
     from . import Parcel
     from .psk import PskStream, StdlibStream
+    from .remarks import Remark
 
 MAX_COMMAND_BYTES = 16_384  # nsca-ng 1.6: max_command_size
 MAX_LINE_BYTES = 2048
@@ -63,7 +65,8 @@ class NscaNgTransport:
     def _push(self, command: bytes) -> str:
         """Push a command; return why it was rejected, nothing if it was accepted."""
         if self._stream is None:
-            self._begin()
+            self.begin()
+        debug("%s: PUSH of %s bytes", self._target, len(command))
         answer = self._ask(f"PUSH {len(command)}")
         if answer != OKAY:
             return self._rejection(answer)
@@ -77,7 +80,8 @@ class NscaNgTransport:
             raise ProtocolError(f"answered '{answer[:60]}'", self._target)
         return why or "without a reason"
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Open a session: the server has shown that it knows our password, and accepts us. Raises DeliveryError."""
         deadline = self._deadline()
         sock = open_stream(self._target, deadline)
         try:
@@ -144,6 +148,20 @@ def encode_command(parcel: Parcel, now_s: float) -> bytes:
             return line
         output = cut(result.plugin_output, len(result.plugin_output.encode()) - (too_long + 1) // 2)
         result = CheckResult(result.host_name, result.service_description, result.return_code, output)
+
+
+def examine(target: Endpoint) -> Iterator[Remark]:
+    """Open a session and end it."""
+    from .remarks import OK, Remark
+
+    with NscaNgTransport(target) as transport:
+        transport.begin()
+    yield Remark(OK, f"an NSCA-ng server accepts {target.user} and the password")
+
+
+def as_sent(_target: Endpoint, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the command that is pushed."""
+    return [("command", encode_command(parcel, time.time()))]
 
 
 def open_transport(target: Endpoint, _memory: dict[str, str]) -> NscaNgTransport:

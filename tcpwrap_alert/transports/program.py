@@ -24,6 +24,7 @@ import signal
 import subprocess
 import time
 
+from ..debugging import debug
 from ..errors import ConnectError, DeliveryError, OutcomeTimedOut
 from ..system_log import tell
 from . import Outcome
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..config.values import Program
     from . import Parcel
+    from .remarks import Remark
 
 BATCH = 100
 REJECTED = 77
@@ -100,6 +102,7 @@ class ProgramTransport:
             raise OutcomeTimedOut(what, self._target) from error
         finally:
             _end_group(process)
+        debug("%s: %s bytes given, ended with %s", self._target, len(data), process.returncode)
         return process.returncode, output
 
 
@@ -168,6 +171,22 @@ def encode_line(parcel: Parcel) -> bytes:
         "plugin_output": result.plugin_output,
     }
     return json.dumps(fields, ensure_ascii=False).encode(errors="replace") + b"\n"
+
+
+def examine(target: Program) -> Iterator[Remark]:
+    """Look whether the program is there and may be run; it is not started."""
+    from .remarks import OK, Remark
+
+    if not os.path.isfile(target.path):
+        raise ConnectError("there is no such program", target)
+    if not os.access(target.path, os.X_OK):
+        raise ConnectError("cannot be run; type chmod +x, and see whether its directories may be entered", target)
+    yield Remark(OK, "the program is there, and we may run it")
+
+
+def as_sent(_target: Program, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the line that the program reads."""
+    return [("line", encode_line(parcel))]
 
 
 def open_transport(target: Program, _memory: dict[str, str]) -> ProgramTransport:

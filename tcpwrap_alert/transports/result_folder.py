@@ -17,6 +17,7 @@ import secrets
 import time
 
 from ..check_result import escape_newlines
+from ..debugging import debug
 from ..errors import ConnectError
 from . import Outcome
 
@@ -24,8 +25,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ..check_result import CheckResult
     from ..config.values import CommandFile
     from . import Parcel
+    from .remarks import Remark
 
 BATCH = 1000
 NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -62,6 +65,7 @@ class ResultFolderTransport:
                 file.write(data)
                 file.flush()
                 os.fsync(fd)
+            debug("%s: %s bytes written", path, len(data))
             os.close(os.open(f"{path}.ok", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
         except BaseException:
             os.unlink(path)  # without its .ok nobody has read it
@@ -95,6 +99,30 @@ def encode_results(parcels: Iterable[Parcel], now_s: float) -> bytes:
             f"exited_ok=1\nreturn_code={result.return_code}\noutput={escape_newlines(result.plugin_output)}\n"
         )
     return "\n".join([*parts, ""]).encode()
+
+
+def examine(target: CommandFile) -> Iterator[Remark]:
+    """Look whether we may write there, and write nothing."""
+    from .remarks import OK, Remark
+
+    folder = target.path
+    if not os.path.isdir(folder):
+        raise ConnectError("there is no such directory; see check_result_path in nagios.cfg", folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConnectError("cannot write; may the owner of the spool write to it?", folder)
+    yield Remark(OK, "we may write to the check result folder")
+
+
+def read_back(target: CommandFile, result: CheckResult) -> Iterator[Remark]:
+    """Look into the monitor's status file."""
+    from .status_file import look_for
+
+    return look_for(target.path, result)
+
+
+def as_sent(_target: CommandFile, parcel: Parcel) -> list[tuple[str, bytes]]:
+    """Return the content of the file."""
+    return [("file", encode_results([parcel], time.time()))]
 
 
 def open_transport(target: CommandFile, _memory: dict[str, str]) -> ResultFolderTransport:

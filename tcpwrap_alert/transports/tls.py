@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
+from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
 from ..nsca.connect import remaining
 from ..nsca.proxy import open_stream
@@ -57,12 +59,20 @@ def open_tls(endpoint: Endpoint, context: ssl.SSLContext, deadline: float) -> ss
     sock = open_stream(endpoint, deadline)
     try:
         sock.settimeout(remaining(deadline))
-        return context.wrap_socket(sock, server_hostname=endpoint.tls.name or endpoint.host)
+        stream = context.wrap_socket(sock, server_hostname=endpoint.tls.name or endpoint.host)
+        debug("%s: %s, trusted", endpoint, stream.version())
+        return stream
     except BaseException as error:
         sock.close()
         if isinstance(error, OSError):
             raise _connect_error(error, endpoint) from error
         raise
+
+
+def days_left(sock: ssl.SSLSocket) -> int | None:
+    """Return for how many days the server's certificate is still valid; None if it does not say."""
+    end = (sock.getpeercert() or {}).get("notAfter")
+    return int((ssl.cert_time_to_seconds(end) - time.time()) // 86400) if isinstance(end, str) else None
 
 
 def _connect_error(error: OSError, endpoint: Endpoint) -> ConnectError:

@@ -209,7 +209,7 @@ def test_the_files_of_the_machine_are_the_default(run, isolated):
     namespaces.bind_over("/etc/hosts.deny", "ALL: ALL\n")
     namespaces.bind_over("/etc/hosts.allow", "no colon\n")
     try:
-        done = run("tcpwrap-alert", "check")
+        done = run("tcpwrap-alert", "check", "--deny", "/etc/hosts.deny")
     finally:
         namespaces.unbind("/etc/hosts.deny")
         namespaces.unbind("/etc/hosts.allow")

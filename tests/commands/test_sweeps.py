@@ -133,3 +133,23 @@ def test_sweep_waits_while_the_monitor_is_away(log, run, spool_dir, write_config
     (row,) = waiting()
     assert (row["host_name"], row["service_description"], row["return_code"]) == ("monitor", "TCP Wrapper Sweeps", 2)
     assert row["plugin_output"].startswith("203.0.113.7 was denied by 6 hosts (6 times, ")
+
+
+def test_absurd_counts_cost_no_run(log, run, write_config, spool_dir, now_s):
+    """A host may submit what it wants."""
+    write_config(server="127.0.0.1:1", host_name="monitor")
+    line = (
+        f"[{now_s}] EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;%s;TCP Wrappers;2;Denied sshd-x|denied={'9' * 18}\n"
+    )
+    log.write_text("".join(line % host for host in "abcdef" for _ in range(20)))
+    done = run("tcpwrap-alert", "sweeps", "--submit", str(log))
+    assert (done.returncode, done.stderr.count("\n")) == (75, 1)
+    assert "hosts=6 denied=120000000000" in run("tcpwrap-alert", "queue", "--json").stdout
+
+
+def test_line_made_to_be_slow_is_not(log, run, now_s):
+    text = f"Denied {'a-' * 2000} x"
+    log.write_text(f"[{now_s}] EXTERNAL COMMAND: PROCESS_SERVICE_CHECK_RESULT;h;TCP Wrappers;2;{text}\n" * 20)
+    began_s = time.monotonic()
+    run("tcpwrap-alert", "sweeps", str(log))
+    assert time.monotonic() - began_s < 10

@@ -105,6 +105,18 @@ def test_page_that_cannot_be_written_is_told(denied, run, tmp_path):
     assert done.returncode == 74
 
 
+def test_full_disk_leaves_nothing_beside_the_page(denied, run, tmp_path, isolated):
+    (tmp_path / "www").mkdir()
+    namespaces.mount_tmpfs(str(tmp_path / "www"), "size=4k")
+    try:
+        (tmp_path / "www" / "full").write_bytes(bytes(4096))
+        done = run("tcpwrap-alert", "top", "--html", str(tmp_path / "www" / "top.html"))
+        assert done.stderr.endswith("top.html: cannot write the page: No space left on device\n")
+        assert os.listdir(tmp_path / "www") == ["full"]
+    finally:
+        namespaces.unbind(str(tmp_path / "www"))
+
+
 @pytest.mark.parametrize("name", ["", "directory"])
 def test_name_that_is_no_file_leaves_none(denied, run, tmp_path, name):
     (tmp_path / "directory").mkdir()
@@ -119,18 +131,6 @@ def test_page_may_go_to_standard_output(denied, run, tmp_path, is_file):
     command = "tcpwrap-alert top --html /proc/self/fd/1" + (f" >{tmp_path}/page" if is_file else "")
     done = run("sh", "-c", command)
     assert "203.0.113.7" in ((tmp_path / "page").read_text() if is_file else done.stdout)
-
-
-def test_full_disk_leaves_nothing_beside_the_page(denied, run, tmp_path, isolated):
-    (tmp_path / "www").mkdir()
-    namespaces.mount_tmpfs(str(tmp_path / "www"), "size=4k")
-    try:
-        (tmp_path / "www" / "full").write_bytes(bytes(4096))
-        done = run("tcpwrap-alert", "top", "--html", str(tmp_path / "www" / "top.html"))
-        assert done.stderr.endswith("top.html: cannot write the page: No space left on device\n")
-        assert os.listdir(tmp_path / "www") == ["full"]
-    finally:
-        namespaces.unbind(str(tmp_path / "www"))
 
 
 @pytest.fixture
@@ -152,6 +152,24 @@ def test_page_needs_nothing_from_elsewhere(page):
     assert re.findall(r"<script|<link|<img|@import|url\(|https?:", text) == []
     assert HOSTILE not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_page_shows_the_hours_of_the_zone(spool_dir, run, tmp_path, zone):
+    at_s = time.time() // HOUR_S * HOUR_S - 10 * HOUR_S
+    record(str(spool_dir), at_s + 600, "sshd", "203.0.113.7", 100)
+    record(str(spool_dir), at_s + 2400, "sshd", "203.0.113.7", 7)
+    path = tmp_path / "zone.html"
+    assert run("tcpwrap-alert", "top", "--html", str(path), env={**os.environ, "TZ": zone}).returncode == 0
+    bars = [int(count) for count in re.findall(r'<i [^>]*:00: (\d+)"', path.read_text())]
+    assert [count for count in bars if count] == ([100, 7] if zone == "Asia/Kolkata" else [107])
+    assert len(bars) == 7 * 24 + 1
+
+
+def test_time_that_no_calendar_has_costs_no_table(spool_dir, run, tmp_path):
+    record(str(spool_dir), 10**17, "sshd", "203.0.113.7", 3)
+    for arguments in (["--by", "hour"], ["--html", str(tmp_path / "top.html")], []):
+        assert run("tcpwrap-alert", "top", *arguments).returncode == 0
 
 
 @pytest.fixture

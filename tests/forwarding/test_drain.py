@@ -9,6 +9,7 @@ import pytest
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
+from tcpwrap_alert.forwarding.account import Account
 from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
@@ -160,7 +161,7 @@ def test_caller_hears_of_what_went_as_it_goes(spool, config, answer):
     enqueue(spool, 3)
     answer(is_result(1, "no such host"))
     heard = []
-    drain(spool, config, heard.append)
+    drain(spool, config, Account(heard.append))
     assert heard == [1, 1]
 
 

@@ -162,6 +162,16 @@ def test_directory_that_is_none_costs_one_line(results, spool, run, metrics_file
     assert spool.scan() == []
 
 
+def test_full_disk_leaves_nothing_beside_the_file(results, run, metrics_file, isolated):
+    namespaces.mount_tmpfs(str(metrics_file.parent), "size=4k")
+    try:
+        (metrics_file.parent / "full").write_bytes(bytes(4096))
+        assert "No space left" in run("tcpwrap-alert", "replay").stderr
+        assert os.listdir(metrics_file.parent) == ["full"]
+    finally:
+        namespaces.unbind(str(metrics_file.parent))
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/null")])
 def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make):
     make(metrics_file)
@@ -171,16 +181,6 @@ def test_what_is_no_file_is_not_replaced(results, spool, run, metrics_file, make
     assert "cannot write metrics_file: not a regular file" in done.stderr
     assert list(metrics_file.parent.iterdir()) == [metrics_file]
     assert metrics_file.lstat().st_ino == before
-
-
-def test_full_disk_leaves_nothing_beside_the_file(results, run, metrics_file, isolated):
-    namespaces.mount_tmpfs(str(metrics_file.parent), "size=4k")
-    try:
-        (metrics_file.parent / "full").write_bytes(bytes(4096))
-        assert "No space left" in run("tcpwrap-alert", "replay").stderr
-        assert os.listdir(metrics_file.parent) == ["full"]
-    finally:
-        namespaces.unbind(str(metrics_file.parent))
 
 
 def test_directory_of_others_costs_one_line(default_spool, write_config, run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -56,6 +57,18 @@ def test_reader_has_an_alert_in_nagios(readme, nagios, sshd, log_in):
     nagios.wait_for_log(CRITICAL, texts)
     nagios.wait_for_log(NOTIFIED, texts)
     assert waiting() == []
+
+
+def test_check_finds_nothing_wrong_then(readme, nagios, run):
+    """But for daemons that README does not set up, and cron, which does not run here."""
+    for section in HOST:
+        readme(section)
+    done = run("/opt/tcpwrap-alert/bin/tcpwrap-alert", "check", "--send", env={"PATH": os.environ["PATH"]})
+    assert done.stderr == ""
+    wrong = [line for line in done.stdout.splitlines() if line.startswith(("warn", "fail"))]
+    assert [line for line in wrong if " cannot add to it" not in line and ": cron " not in line] == []
+    (sent,) = re.findall(r"accepted as firestorm;TCP Wrappers: (.*)", done.stdout)
+    nagios.wait_for_log("SERVICE ALERT: firestorm;TCP Wrappers;OK;HARD;1;", [sent])
 
 
 def test_fuse_lets_a_locked_out_reader_in(readme, machine, nsca, sshd, log_in):

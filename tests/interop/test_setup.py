@@ -249,6 +249,14 @@ def test_second_removal_says_that_nothing_is_there(host):
     assert listing() == before
 
 
+def test_dry_run_of_removal_changes_nothing(host):
+    host.done(*host.values, "--apply")
+    before = listing()
+    printed = host.done("--remove", "--dry-run").splitlines()
+    assert [line for line in printed if not line.startswith("would ")] == []
+    assert listing() == before
+
+
 def test_removal_keeps_waiting_alerts(host, start_nsca):
     host.done(*host.values, "--apply")
     for client in ("203.0.113.7", "203.0.113.8"):
