@@ -138,7 +138,7 @@ clean:
 COUNT ?= 160
 
 mutants: $(VENV)/installed-for-test peers
-	$(BIN)/python tools/mutants.py $(COUNT) $(MODULE)
+	$(BIN)/python tools/mutants.py $(or $(COUNT),160) '$(MODULE)' $(SEED)
 
 # What the tests of man/ and completions/ run.
 PEERS += mandoc zsh fish

@@ -1,9 +1,10 @@
 """`make mutants`: change one thing in a module, run its tests, and see whether they notice.
 
-    mutants.py [COUNT [MODULE]]     a sample of COUNT mutants, evenly from all modules or from those named like MODULE
+    mutants.py [COUNT [MODULE [SEED]]]  a sample of COUNT mutants, evenly from the modules named like MODULE
 
-A mutant is noticed if a test fails or takes far too long. Each runs in a fork of this process, which has loaded what is
-slow to load, with a copy of the package before the installed one. The rest, the survivors, are printed as differences.
+A mutant is noticed if a test fails, if no test can load it or if its tests take far too long. Each runs in a fork of
+this process, which has loaded what is slow to load, with a copy of the package before the installed one. The rest, the
+survivors, are printed as differences. What equivalent_mutants.py names is left out: no test can notice it.
 """
 
 from __future__ import annotations
@@ -22,21 +23,36 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from equivalent_mutants import EQUIVALENT
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "tcpwrap_alert"
 ROOMS = ("spool", "forwarding", "nsca", "transports")
 SNAPSHOT = Path(tempfile.mkdtemp())  # of the package as it is at the start: you may go on working
 AT_ONCE = os.cpu_count() or 1
 SEED = 12
+TIMED_OUT = -1000  # in the place of an exit status
 SPARE_S = 30.0  # beyond three times what the tests take without a change
 
+SLOW_TO_LOAD = (
+    "pytest",
+    "hypothesis.stateful",
+    "cryptography.hazmat.primitives.ciphers.algorithms",
+    "click",
+    "pynsca",
+)
 MODEL = "tests/model/test_spool_model.py"
 # The tests of a module, the quick ones first, where they are not in tests/ROOM/test_MODULE.py.
 TESTS = {
     "spool/access": "spool/test_access.py spool/test_spool.py",
     "spool/bounds": "spool/test_bounds.py forwarding/test_submit.py",
     "spool/corrupt": "spool/test_corrupt.py spool/test_passes.py",
+    "spool/entry": "spool/test_entry.py spool/test_queue_file.py",
+    "spool/episodes": "forwarding/test_episodes.py model/test_counts.py",
+    "spool/episodes_file": "forwarding/test_episodes.py model/test_counts.py",
     "spool/files": "spool/test_files.py spool/test_spool.py spool/test_leader.py",
+    "spool/history": "spool/test_history.py forwarding/test_counting.py commands/test_top.py",
+    "spool/leader": "spool/test_leader.py forwarding/test_lead.py",
     "spool/passes": "spool/test_passes.py spool/test_corrupt.py forwarding/test_drain.py",
     "spool/place": "spool/test_access.py spool/test_spool.py spool/test_leader.py",
     "spool/queue_file": "spool/test_queue_file.py spool/test_entry.py",
@@ -44,23 +60,48 @@ TESTS = {
     "spool/state": "spool/test_state.py forwarding/test_drain.py",
     "spool/submitted": "spool/test_submitted.py forwarding/test_submit.py",
     "spool/tally": "spool/test_tally.py spool/test_bounds.py forwarding/test_fold.py",
+    "forwarding/account": "forwarding/test_drain.py commands/test_replay.py commands/test_speaking.py",
     "forwarding/attempt": "forwarding/test_drain.py forwarding/test_lead.py forwarding/test_submit.py",
     "forwarding/boxes": "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py",
+    "forwarding/counting": "forwarding/test_counting.py forwarding/test_metrics.py",
+    "forwarding/denied": "commands/test_top.py",
     "forwarding/drain": "forwarding/test_drain.py forwarding/test_drain_sync.py forwarding/test_submit.py",
+    "forwarding/health": "commands/test_check_spool.py commands/test_heartbeat.py",
     "forwarding/lead": "forwarding/test_lead.py",
+    "forwarding/leaving": "forwarding/test_drain.py forwarding/test_submit.py",
+    "forwarding/pace": "forwarding/test_episodes.py model/test_counts.py",
     "forwarding/replay": "forwarding/test_drain.py commands/test_replay.py",
     "forwarding/sharing": "forwarding/test_lead.py",
+    "forwarding/staying": "forwarding/test_staying.py forwarding/test_episodes.py forwarding/test_lead.py",
+    "forwarding/summary": "forwarding/test_fold.py forwarding/test_episodes.py",
     "forwarding/waiting": "forwarding/test_drain.py commands/test_queue.py commands/test_check_spool.py",
+    "forwarding/ways": "forwarding/test_ways.py nsca/test_ways.py",
+    "forwarding/window": "forwarding/test_episodes.py model/test_counts.py",
     "nsca/cfb8": "nsca/test_cipher.py",
     "nsca/client": "nsca/test_connection.py nsca/test_client.py",
     "nsca/connect": "nsca/test_client.py",
-    "nsca/conversation": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
+    "nsca/conversation": (
+        "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
+    ),
     "nsca/mcrypt": "nsca/test_cipher.py",
     "nsca/openssl": "nsca/test_cipher.py",
-    "nsca/outcome": "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py",
+    "nsca/outcome": (
+        "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
+    ),
     "nsca/padding": "nsca/test_padding.py nsca/test_packet.py",
+    "nsca/proxy": "transports/test_proxy.py",
+    "nsca/receiver": "nsca/test_receiver.py nsca/test_single_receivers.py",
     "nsca/rijndael": "nsca/test_cipher.py",
+    "nsca/ways": "nsca/test_ways.py forwarding/test_ways.py",
+    "transports/command_file": "transports/test_command_file.py commands/test_speaking.py",
+    "transports/http_way": "doctor/test_monitors.py",
+    "transports/https": "transports/test_https.py transports/test_on_the_wire.py transports/test_proxy.py",
+    "transports/icinga2_asked": "doctor/test_monitors.py",
+    "transports/nsca_way": "doctor/test_monitors.py",
     "transports/psk": "transports/test_nsca_ng.py",
+    "transports/remarks": "doctor/test_monitors.py commands/test_speaking.py",
+    "transports/result_folder": "transports/test_result_folder.py commands/test_speaking.py",
+    "transports/status_file": "commands/test_speaking.py doctor/test_monitors.py",
     "transports/tls": "transports/test_https.py transports/test_nsca_ng.py",
 }
 
@@ -192,7 +233,12 @@ class Run:
             os.waitpid(self.pid, 0)
         self.log = Path(self.directory, "log").read_text(errors="replace")
         shutil.rmtree(self.directory, ignore_errors=True)
-        return os.waitstatus_to_exitcode(status) if pid else 1
+        return os.waitstatus_to_exitcode(status) if pid else TIMED_OUT
+
+    def is_noticed(self, status: int) -> bool:
+        """Return whether a test failed, or could not load the mutant; not what else ends pytest."""
+        cannot_load = "ImportError while loading conftest" in self.log or "error during collection" in self.log
+        return status in (1, TIMED_OUT) or cannot_load
 
 
 def finish_all(waiting: list[tuple[str, str, float]]) -> Iterator[tuple[Run, int, float]]:
@@ -209,42 +255,76 @@ def finish_all(waiting: list[tuple[str, str, float]]) -> Iterator[tuple[Run, int
         time.sleep(0.05)
 
 
-def sample(modules: list[str], count: int) -> list[tuple[str, str]]:
+def sample(modules: list[str], count: int, seed: int) -> list[tuple[str, str]]:
     """Return (module, changed text), one module after the other until they are `count`."""
-    chance = random.Random(SEED)
+    chance = random.Random(seed)
     texts = {module: mutants_of((SNAPSHOT / PACKAGE / f"{module}.py").read_text()) for module in modules}
     for of_module in texts.values():
         chance.shuffle(of_module)
     chosen = [(rank / len(texts[m]), m, text) for m in modules for rank, text in enumerate(texts[m])]
-    print(f"{len(chosen)} mutants in {len(modules)} modules, of which {min(count, len(chosen))} run")
+    print(f"{len(chosen)} mutants in {len(modules)} modules, of which {min(count, len(chosen))} run", flush=True)
     return [(module, text) for _, module, text in sorted(chosen)[:count]]
+
+
+def lines_changed(module: str, text: str) -> list[str]:
+    """Return the lines that were changed, as `-before` and `+after`, each part with its `@@` line."""
+    before = ast.unparse(ast.parse((SNAPSHOT / PACKAGE / f"{module}.py").read_text())).splitlines()
+    return [*difflib.unified_diff(before, text.splitlines(), lineterm="", n=0)][2:]
 
 
 def difference(module: str, text: str) -> str:
     """Return what was changed."""
-    before = ast.unparse(ast.parse((SNAPSHOT / PACKAGE / f"{module}.py").read_text())).splitlines()
-    lines = [*difflib.unified_diff(before, text.splitlines(), lineterm="", n=0)][2:]
-    return "\n    ".join([f"{module}.py", *lines])
+    return "\n    ".join([f"{module}.py", *lines_changed(module, text)])
+
+
+def is_equivalent(module: str, text: str) -> bool:
+    """Return whether no test can notice the change."""
+    lines = [line for line in lines_changed(module, text) if not line.startswith("@@")]
+    before, after = ([line[1:].strip() for line in lines if line.startswith(sign)] for sign in "-+")
+    return (" ".join(before), " ".join(after)) in EQUIVALENT.get(module, {})
+
+
+def modules_like(named: str) -> list[str]:
+    """Return the modules of the rooms, as ROOM/MODULE, whose path has `named` in it."""
+    paths = [path for room in ROOMS for path in sorted((SNAPSHOT / PACKAGE / room).glob("*.py"))]
+    modules = [f"{path.parent.name}/{path.stem}" for path in paths if path.stem != "__init__"]
+    return [module for module in modules if named in module]
+
+
+def fault_of(modules: list[str]) -> str:
+    """Return what is wrong with the tables of this tool; "" if nothing is."""
+    if not modules:
+        return "no module has this name"
+    for module in modules:
+        for file in tests_of(module):
+            if not (ROOT / file).exists():
+                return f"{module}: its test file {file} is missing; name its tests in TESTS"
+    every = modules_like("")
+    gone = [module for module in (*TESTS, *EQUIVALENT) if module not in every]
+    return f"{gone[0]} is in a table and there is no such module" if gone else ""
 
 
 def main() -> int:
     """Print the survivors and the share that was noticed."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 160
     named = sys.argv[2] if len(sys.argv) > 2 else ""
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else SEED
     shutil.copytree(ROOT / PACKAGE, SNAPSHOT / PACKAGE)
-    for slow in (
-        "pytest",
-        "hypothesis.stateful",
-        "cryptography.hazmat.primitives.ciphers.algorithms",
-        "click",
-        "pynsca",
-    ):
+    try:
+        modules = modules_like(named)
+        fault = fault_of(modules)
+        if fault:
+            print(fault)
+            return 1
+        return run_all(sample(modules, count, seed))
+    finally:
+        shutil.rmtree(SNAPSHOT)
+
+
+def run_all(chosen: list[tuple[str, str]]) -> int:
+    """Run the tests of each module without a change, then of each mutant; print what survived."""
+    for slow in SLOW_TO_LOAD:
         importlib.import_module(slow)
-    paths = [path for room in ROOMS for path in sorted((ROOT / PACKAGE / room).glob("*.py"))]
-    modules = [
-        f"{path.parent.name}/{path.stem}" for path in paths if len(path.read_text()) > 300 and named in str(path)
-    ]
-    chosen = sample([module for module in modules if not module.endswith("__init__")], count)
     plain = {module: (SNAPSHOT / PACKAGE / f"{module}.py").read_text() for module, _ in chosen}
     took: dict[str, float] = {}
     for run, status, seconds in finish_all([(module, text, 600.0) for module, text in plain.items()]):
@@ -252,14 +332,21 @@ def main() -> int:
             print(f"{run.module}: its tests fail without a change\n{run.log}")
             return 1
         took[run.module] = seconds
-    survivors = []
-    for run, status, _ in finish_all([(module, text, 3 * took[module] + SPARE_S) for module, text in chosen]):
+    equivalent = [(module, text) for module, text in chosen if is_equivalent(module, text)]
+    waiting = [mutant for mutant in chosen if mutant not in equivalent]
+    survivors = timed_out = unclear = 0
+    for run, status, _ in finish_all([(module, text, 3 * took[module] + SPARE_S) for module, text in waiting]):
         if not status:
-            survivors.append(run)
+            survivors += 1
             print(difference(run.module, run.text), flush=True)
-    shutil.rmtree(SNAPSHOT)
-    print(f"{len(chosen) - len(survivors)} of {len(chosen)} noticed: {1 - len(survivors) / len(chosen):.0%}")
-    return 0
+        elif not run.is_noticed(status):
+            unclear += 1
+            print(f"{difference(run.module, run.text)}\n  pytest ended with {status}:\n{run.log[-2000:]}", flush=True)
+        timed_out += status == TIMED_OUT
+    noticed, of = len(waiting) - survivors - unclear, len(waiting)
+    print(f"{noticed} of {of} noticed: {noticed / max(of, 1):.0%} ({timed_out} by their time);", end=" ")
+    print(f"{survivors} survived, {unclear} ended otherwise; {len(equivalent)} equivalent ones left out")
+    return 1 if unclear else 0
 
 
 if __name__ == "__main__":

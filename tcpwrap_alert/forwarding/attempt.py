@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from ..errors import NotDelivered, TcpwrapAlertError
 from .boxes import boxes_of, hand_over, is_shared
@@ -22,6 +23,21 @@ PAUSES_S = (5, 10, 20, 40, 60, 60, 60, 45)  # of a forwarder between two attempt
 def pause_of(mean_s: int) -> int:
     """Return seconds near `mean_s`: hosts that lost their monitor together do not come back together."""
     return round(mean_s * (0.75 + 0.5 * random_share()))
+
+
+def emptied_within(spool: Spool, pause_s: int) -> bool:
+    """Pause without the lock, until somebody else has delivered at the longest; say whether nothing is left.
+
+    In a storm there is always something: so a failure that is noted no longer ends the pause, too.
+    """
+    had_failed = bool(spool.read_state().reason)
+    for _ in range(pause_s):
+        time.sleep(1)
+        if spool.is_empty():
+            return True
+        if had_failed and not spool.read_state().reason:
+            return False
+    return False
 
 
 def random_share() -> float:

@@ -60,12 +60,15 @@ def beat(config: Config, version: str) -> None:
     A monitor that takes denials only is passed over.
 
     Raises:
-        ConfigError: there is no monitor to tell.
+        ConfigError: there is no monitor to tell, or it would take the heartbeat for an end of the denials.
         DeliveryError: a monitor cannot be told; the others are.
     """
     told = [monitor for monitor in config.monitors if not takes_denials_only(monitor)]
     if not told:
         what = "no monitor to tell: what is configured takes denials only; add a section with a server that takes more"
+        raise ConfigError(config.path, None, what)
+    if any(one.wording.heartbeat_service == one.wording.service_description for one in told):
+        what = "heartbeat_service is the service of the denials, which the heartbeat would clear; name another one"
         raise ConfigError(config.path, None, what)
     health = examine(config)
     now_s = time.time()

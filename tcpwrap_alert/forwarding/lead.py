@@ -23,7 +23,7 @@ from ..spool.files import try_flock
 from ..spool.passes import WRITING_GRACE_S
 from ..spool.spool import Spool
 from ..system_log import tell
-from .attempt import PAUSES_S, attempt, pause_of
+from .attempt import PAUSES_S, attempt, emptied_within, pause_of
 from .drain import GATHER_S, Drained, raise_faults
 from .metrics import write_metrics
 from .staying import Stay
@@ -139,7 +139,7 @@ def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
                 raise
             if number == 0:
                 tell(f"{error}; kept in the spool, trying again for five minutes")
-        if _emptied_within(spool, pause_of(pause_s)):
+        if emptied_within(spool, pause_of(pause_s)):
             break
         config = read_config(config.path)
     return Drained()
@@ -147,12 +147,3 @@ def _drain_with_pauses(spool: Spool, config: Config) -> Drained:
 
 def _has_several_monitors(config: Config) -> bool:
     return config.fault is None and len(config.monitors) > 1
-
-
-def _emptied_within(spool: Spool, pause_s: int) -> bool:
-    """Pause without the lock; return early, with True, once a replay has delivered everything."""
-    for _ in range(pause_s):
-        time.sleep(1)
-        if spool.is_empty():
-            return True
-    return False

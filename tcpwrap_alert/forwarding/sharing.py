@@ -12,7 +12,7 @@ import time
 from ..config.read import read_config
 from ..errors import NotDelivered, SpoolBusy, SpoolError, TcpwrapAlertError
 from ..system_log import tell
-from .attempt import PAUSES_S, pause_of, together
+from .attempt import PAUSES_S, emptied_within, pause_of, together
 from .boxes import Box, boxes_of, hand_over
 from .drain import Drained, drain
 from .leaving import leave
@@ -91,7 +91,8 @@ class _Worker:
                     raise
                 if number == 0:
                     tell(f"{error}; kept in the spool, trying again for five minutes")
-            time.sleep(pause_of(pause_s))
+            if emptied_within(self._box.spool, pause_of(pause_s)):
+                break
             self._renew()
         return Drained()
 

@@ -79,6 +79,7 @@ def tell_sweeps(
 def _read_new(memory: Memory, path: str, texts: Texts, since_s: float, faults: list[LogError]) -> set[bytes]:
     """Count what is new in a log, and return whom it is about. Nothing is counted if not all of it can be read."""
     clients: set[bytes] = set()
+    read = (path, 0)
     memory.begin_log()
     try:
         parts, is_whole = unread_parts(path, memory.position(path))
@@ -86,7 +87,9 @@ def _read_new(memory: Memory, path: str, texts: Texts, since_s: float, faults: l
             with ReadLog(part.path, part.offset) as log:
                 for block in log.blocks(part.is_closed):
                     clients |= _count(memory, texts.find(block), since_s)
-        memory.note_position(path, position_of(path, log.offset))
+            # An empty log cannot be known again after its rotation: the end of what was before it can.
+            read = (part.path, log.offset) if log.offset else read
+        memory.note_position(path, position_of(*read))
     except LogError:
         memory.undo_log()
         raise

@@ -65,5 +65,14 @@ def test_nobody_to_hear_a_heartbeat_is_told(run, write_config, spool_dir):
     assert done.stderr == f"tcpwrap-alert: {path}: {what}\n"
 
 
+def test_heartbeat_never_clears_the_denials(run, start_nsca, write_config, spool_dir):
+    daemon = start_nsca("single", password="s3cret")
+    path = write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret", heartbeat_service="TCP Wrappers")
+    done = run("tcpwrap-alert", "heartbeat")
+    what = "heartbeat_service is the service of the denials, which the heartbeat would clear; name another one"
+    assert (done.returncode, done.stderr) == (78, f"tcpwrap-alert: {path}: {what}\n")
+    assert daemon.results() == []
+
+
 def test_wrong_use_is_told_as_elsewhere(run):
     assert run("tcpwrap-alert", "heartbeat", "now").returncode == 64

@@ -16,7 +16,9 @@ from tcpwrap_alert.errors import ConnectError, NotDelivered, SpoolBusy, SpoolErr
 from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding import lead as lead_module
 from tcpwrap_alert.forwarding.attempt import attempt, pause_of
+from tcpwrap_alert.forwarding.boxes import boxes_of, hand_over
 from tcpwrap_alert.forwarding.lead import drop, lead
+from tcpwrap_alert.forwarding.sharing import HAND_OVER_EVERY_S
 from tcpwrap_alert.spool.leader import Leader
 from tcpwrap_alert.spool.spool import Spool
 
@@ -94,6 +96,30 @@ def test_dead_one_of_two_monitors_is_told(spool, two_monitors, told, monitors):
     assert told == ["m:1: connection refused; kept in the spool, trying again for five minutes"]
 
 
+@pytest.mark.parametrize("has_several", [False, True], ids=["one monitor", "two monitors"])
+def test_pause_ends_when_a_replay_delivers(spool, config, two_monitors, told, monitors, monkeypatch, has_several):
+    """Else what is denied next would wait for the rest of the pause, although the monitor is back."""
+    config = two_monitors if has_several else config
+    back = monitors["a" if has_several else ""]
+    back.script = lambda text: DOWN
+    pauses_s = []
+
+    def sleep(seconds):
+        if seconds >= 1:
+            pauses_s.append(seconds)
+            back.script = lambda text: ""
+            attempt(spool, config)
+            deny(spool, "203.0.113.8")
+            if has_several:
+                hand_over(spool, boxes_of(spool, config.monitors))
+
+    monkeypatch.setattr("time.sleep", sleep)
+    deny(spool, "203.0.113.7")
+    lead(spool, config)
+    assert pauses_s == [1]
+    assert back.seen[-2:] == ["Denied sshd-203.0.113.7", "Denied sshd-203.0.113.8"]
+
+
 def test_without_a_thread_each_monitor_gets_all(spool, two_monitors, no_thread, monitors):
     deny(spool, "203.0.113.7")
     attempt(spool, two_monitors)
@@ -131,6 +157,27 @@ def test_dead_monitor_is_tried_for_five_minutes(spool, config, told, monitors, m
     assert len(monitors[""].seen) == len(lead_module.PAUSES_S) + 1
     assert len(told) == 1
     assert not spool.leader.exists()
+
+
+def test_each_of_two_dead_monitors_has_five_minutes(spool, two_monitors, told, monitors, monkeypatch):
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    monitors["a"].script = monitors["b"].script = lambda text: DOWN
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered):
+        lead(spool, two_monitors)
+    assert 450 <= sum(pause_s for pause_s in slept if pause_s >= 1) <= 750
+    assert [len(monitors[name].seen) for name in ("a", "b")] == [len(lead_module.PAUSES_S) + 1] * 2
+    assert HAND_OVER_EVERY_S in slept  # the leader lets the threads work meanwhile
+
+
+def test_fault_of_the_inbox_is_told_of_two_monitors(spool, two_monitors, told, monitors):
+    os.mkfifo(f"{spool.new}/1")
+    os.mkfifo(f"{spool.path}/corrupt")  # in the place of the directory for it
+    deny(spool, "203.0.113.7")
+    with pytest.raises(NotDelivered, match="new/1: cannot set aside"):
+        lead(spool, two_monitors)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
 
 
 @pytest.mark.parametrize("follows", ["whole", "unfinished"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import socket
 import threading
@@ -41,6 +42,7 @@ from tcpwrap_alert.errors import (
 )
 from tcpwrap_alert.nsca import connect, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
+from tcpwrap_alert.nsca.outcome import judge_failure
 from tcpwrap_alert.nsca.server import Server
 
 pytestmark = pytest.mark.alone
@@ -607,3 +609,11 @@ def test_address_that_takes_all_time_is_not_the_last(start, hosts):
     error, _ = send_in_vain(server_of(first, host="nagios.test", timeout_s=TIMEOUT_S))
     assert "127.0.0.2" in str(error)
     assert "the last of 2 addresses: 127.0.0.2" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(OSError(errno.EHOSTUNREACH, "No route to host"), "No route to host"), (OSError("it is odd"), "it is odd")],
+)
+def test_failure_of_a_socket_is_told_in_words(error, text):
+    assert str(judge_failure(error, Server("monitor"), 0, was_silent=False)) == f"monitor:5667: {text}"

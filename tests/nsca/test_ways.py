@@ -25,7 +25,7 @@ from tcpwrap_alert.nsca import conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, Connection, send_check_results
 from tcpwrap_alert.nsca.outcome import HOLD_S
 from tcpwrap_alert.nsca.server import Proxy, Server
-from tcpwrap_alert.nsca.ways import MAX_WAYS, Ways
+from tcpwrap_alert.nsca.ways import MAX_WAYS, PAUSE_S, Ways
 
 PACKET = 4304
 DIRECT_OR_NOT = {"direct": stock, "relay": behind_a_relay}
@@ -69,6 +69,30 @@ def test_a_probe_is_a_bad_packet_and_a_knock(start, way):
     assert knock.received == b""
     assert knock.saw_end
     assert len(daemon.connections) == 7
+
+
+def test_the_knock_comes_a_moment_after_the_probe(start):
+    """A connection that comes sooner may be lost by nsca --single."""
+    daemon = start()
+    send(server_of(daemon), {f"way.127.0.0.1:{daemon.port}": "seen"})
+    probe, knock = daemon.connection(1), daemon.connection(2)
+    assert knock.accepted_at - probe.accepted_at >= PAUSE_S
+
+
+def test_a_probe_ends_at_once(start):
+    """A relay may wait for the end before it closes."""
+    daemon = start(in_turn(stock, reads(PACKET + 2, closes), stock))
+    memory = {f"way.127.0.0.1:{daemon.port}": "seen"}
+    assert send(server_of(daemon, timeout_s=2), memory) == ACCEPTED
+    assert memory == {f"way.127.0.0.1:{daemon.port}": "relay"}
+
+
+@pytest.mark.parametrize(("lost", "known"), [(1, ["direct"]), (2, [])])
+def test_a_knock_that_is_lost_is_sent_once_more(start, lost, known):
+    daemon = start(in_turn(stock, stock, *[closes] * lost, stock))
+    memory = {f"way.127.0.0.1:{daemon.port}": "seen"}
+    send(server_of(daemon), memory)
+    assert [*memory.values()] == known
 
 
 def test_a_kept_connection_finds_out_the_way(start):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -88,6 +89,16 @@ class NscaDaemon:
             self._process.wait()
             self._process = None
             namespaces.end_processes(str(self.config))  # its children, one per connection that is still open
+
+    def pause(self) -> None:
+        """Stop it as SIGSTOP does: connections wait for it to go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def is_asleep(self) -> bool:
         """Return whether the process, not its children, waits for something to happen."""

@@ -158,6 +158,20 @@ def test_two_rotations_between_two_runs(tell, write, counted, log):
     assert counted() == (4, ["h1", "h2", "h3", "h4"])
 
 
+def test_rotation_of_a_log_read_while_empty(tell, write, counted, log):
+    write("h1")
+    tell()
+    for number in (2, 1):
+        log.rename(log.with_name(f"nagios.log.{number}"))
+        log.touch()
+        tell()
+        write(f"h{number + 1}")
+    log.rename(log.with_name("nagios.log.0"))
+    log.touch()
+    tell()
+    assert counted() == (3, ["h1", "h2", "h3"])
+
+
 def test_rotation_to_the_same_first_lines(tell, write, counted, log):
     write("h1")
     tell()

@@ -1,0 +1,22 @@
+"""Mutants that no test can notice: by module, the line before and after the change, as `make mutants` prints them; why.
+
+What spans several lines is joined by one space. A line that is written anew does not match. Its mutant runs again.
+"""
+
+from __future__ import annotations
+
+EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "forwarding/sharing": {
+        ("return Drained()", "return None"): "never reached: the last pause is 0, and its failure is raised",
+    },
+    "nsca/outcome": {
+        (
+            "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 0)))",
+            "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 1)))",
+        ): "the kernel writes the number over what was there",
+    },
+    "nsca/ways": {
+        ("sock.settimeout(remaining(deadline))", "pass"): "it still has the limit of the init packet, read just before",
+        ("continue", "pass"): "the loop has nothing behind it",
+    },
+}
