@@ -99,7 +99,7 @@ class Texts:
             if b" (at " in output:
                 at_s = _time_of(output, at_s)
             facts, times, performance_data = head.groups()[self._after :]
-            count = min(_count(facts, times, performance_data), MAX_COUNT)
+            count = _count(facts, times, performance_data)
             if count:
                 yield Seen(at_s, host, self._word(head, self._daemon), self._word(head, self._client), count)
             return
