@@ -345,7 +345,9 @@ def run_all(chosen: list[tuple[str, str]]) -> int:
         elif not run.is_noticed(status):
             unclear += 1
             print(f"{difference(run.module, run.text)}\n  pytest ended with {status}:\n{run.log[-2000:]}", flush=True)
-        timed_out += status == TIMED_OUT
+        elif status == TIMED_OUT:
+            timed_out += 1
+            print(f"{difference(run.module, run.text)}\n  noticed by its time", flush=True)
     noticed, of = len(waiting) - survivors - unclear, len(waiting)
     print(f"{noticed} of {of} noticed: {noticed / max(of, 1):.0%} ({timed_out} by their time);", end=" ")
     print(f"{survivors} survived, {unclear} ended otherwise; {len(equivalent)} equivalent ones left out")
