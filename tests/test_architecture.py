@@ -256,3 +256,9 @@ def test_names_of_tests_have_at_most_50_characters():
     tests = [path.read_text() for path in Path(__file__).parent.rglob("test_*.py")]
     names = [node.name for text in tests for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
     assert [name for name in names if name.startswith("test_") and len(name) > 50] == []
+
+
+def test_make_mutants_knows_the_tests_of_each_module():
+    tool = Path(__file__).parent.parent / "tools" / "mutants.py"
+    ran = subprocess.run([sys.executable, tool, "0"], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")

@@ -9,6 +9,13 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
     "forwarding/sharing": {
         ("return Drained()", "return None"): "never reached: the last pause is 0, and its failure is raised",
     },
+    "nsca/conversation": {
+        ("answer = self._sock.recv(1)", "answer = self._sock.recv(2)"): "it only matters whether there is a byte",
+        (
+            "if self._sock.recv(1, socket.MSG_PEEK):",
+            "if self._sock.recv(2, socket.MSG_PEEK):",
+        ): "it only matters whether there is a byte",
+    },
     "nsca/outcome": {
         (
             "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 0)))",

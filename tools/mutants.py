@@ -4,7 +4,8 @@
 
 A mutant is noticed if a test fails, if no test can load it or if its tests take far too long. Each runs in a fork of
 this process, which has loaded what is slow to load, with a copy of the package before the installed one. The rest, the
-survivors, are printed as differences. What equivalent_mutants.py names is left out: no test can notice it.
+survivors, are printed as differences. What equivalent_mutants.py names is left out: no test can notice it. COUNT 0 only
+looks whether each module has its tests.
 """
 
 from __future__ import annotations
@@ -316,6 +317,8 @@ def main() -> int:
         if fault:
             print(fault)
             return 1
+        if not count:
+            return 0
         return run_all(sample(modules, count, seed))
     finally:
         shutil.rmtree(SNAPSHOT)
@@ -342,7 +345,9 @@ def run_all(chosen: list[tuple[str, str]]) -> int:
         elif not run.is_noticed(status):
             unclear += 1
             print(f"{difference(run.module, run.text)}\n  pytest ended with {status}:\n{run.log[-2000:]}", flush=True)
-        timed_out += status == TIMED_OUT
+        elif status == TIMED_OUT:
+            timed_out += 1
+            print(f"{difference(run.module, run.text)}\n  noticed by its time", flush=True)
     noticed, of = len(waiting) - survivors - unclear, len(waiting)
     print(f"{noticed} of {of} noticed: {noticed / max(of, 1):.0%} ({timed_out} by their time);", end=" ")
     print(f"{survivors} survived, {unclear} ended otherwise; {len(equivalent)} equivalent ones left out")

@@ -27,7 +27,7 @@ from peers.fake_daemon import (
 from support import namespaces
 from support.results import PASSWORD, fields_of, make_results, server_of
 
-from tcpwrap_alert import sockets
+from tcpwrap_alert import debugging, sockets
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.errors import (
     ConnectError,
@@ -617,3 +617,11 @@ def test_address_that_takes_all_time_is_not_the_last(start, hosts):
 )
 def test_failure_of_a_socket_is_told_in_words(error, text):
     assert str(judge_failure(error, Server("monitor"), 0, was_silent=False)) == f"monitor:5667: {text}"
+
+
+def test_outcome_is_said_with_debug(start, monkeypatch):
+    said = []
+    monkeypatch.setattr(debugging, "_listeners", [said.append])
+    daemon = start()
+    send_check_results(server_of(daemon), make_results(1))
+    assert said[-1] == f"127.0.0.1:{daemon.port}: accepted after 4305 bytes"

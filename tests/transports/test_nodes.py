@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tcpwrap_alert import debugging
 from tcpwrap_alert.config.values import CommandFile, Monitor, Wording
 from tcpwrap_alert.errors import ConnectError
 from tcpwrap_alert.transports import Outcome, Parcel, nodes, open_transport
@@ -80,3 +81,10 @@ def test_failure_of_all_nodes_is_told(deliver):
 
 def test_nothing_to_deliver_opens_one_node(deliver):
     assert deliver(9, 9, count=0)[0] == ["0 opened", "0 closed"]
+
+
+def test_node_that_failed_is_said_with_debug(deliver, monkeypatch):
+    said = []
+    monkeypatch.setattr(debugging, "_listeners", [said.append])
+    deliver(0, 9)
+    assert said == ["connection refused; the next node is tried"]
