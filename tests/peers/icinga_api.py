@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import shutil
 import ssl
 import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from peers.programs import free_port
 PASSWORD = "s3cret"
 CONFIG = """\
 object ApiListener "api" {{
-  bind_host = "127.0.0.1"
+  bind_host = "{address}"
   bind_port = {port}
 }}
 {endpoints}
@@ -42,11 +45,14 @@ object ApiUser "by-certificate" {{ client_cn = "forwarder" ; permissions = [ "ac
 
 
 class IcingaZone:
-    """A zone of the nodes `names`, each in a directory below `directory`; its authority's certificate is `ca_file`."""
+    """A zone of the nodes `names`, each in a directory below `directory`; its authority's certificate is `ca_file`.
 
-    def __init__(self, program: str, directory: Path, *names: str) -> None:
+    Each listens at `address`: that of loopback, or 0.0.0.0 for all.
+    """
+
+    def __init__(self, program: str, directory: Path, *names: str, address: str = "127.0.0.1") -> None:
         directory.mkdir()
-        self.nodes = {name: IcingaNode(program, directory / name, name) for name in names}
+        self.nodes = {name: IcingaNode(program, directory / name, name, address) for name in names}
         first = self.nodes[names[0]]
         first.pki("new-ca")
         for name, node in self.nodes.items():
@@ -71,11 +77,12 @@ class IcingaZone:
 class IcingaNode:
     """One endpoint of a zone."""
 
-    def __init__(self, program: str, directory: Path, name: str) -> None:
+    def __init__(self, program: str, directory: Path, name: str, address: str) -> None:
         self.directory = directory
         self.certificates = directory / "lib" / "certs"
         self.port = free_port()
         self._name = name
+        self._address = address
         for part in ("lib/certs", "lib/ca", "log", "cache", "spool", "run"):
             (directory / part).mkdir(parents=True)
         places = {"DataDir": "lib", "LogDir": "log", "CacheDir": "cache", "SpoolDir": "spool", "InitRunDir": "run"}
@@ -102,7 +109,7 @@ class IcingaNode:
             f'object Endpoint "{name}" {{ host = "127.0.0.1" ; port = {node.port} }}' for name, node in nodes.items()
         )
         names = ", ".join(f'"{name}"' for name in nodes)
-        text = CONFIG.format(port=self.port, endpoints=endpoints, names=names, password=PASSWORD)
+        text = CONFIG.format(address=self._address, port=self.port, endpoints=endpoints, names=names, password=PASSWORD)
         (self.directory / "icinga2.conf").write_text(text)
 
     def start(self) -> None:
@@ -115,25 +122,57 @@ class IcingaNode:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        wait_for(lambda: is_listening("127.0.0.1", self.port), f"{(self.directory / 'output').read_text()[-600:]}")
+        wait_for(lambda: is_listening(self._address, self.port), f"{(self.directory / 'output').read_text()[-600:]}")
 
     def stop(self) -> None:
         """End it at once, and what it has started."""
         if self._process:
-            subprocess.run(["pkill", "-KILL", "-s", str(self._process.pid)], check=False)
+            self._signal("KILL")
             self._process.wait()
             self._process = None
 
+    def pause(self) -> None:
+        """Stop all its processes as SIGSTOP does."""
+        self._signal("STOP")
+
+    def go_on(self) -> None:
+        """Let them go on."""
+        self._signal("CONT")
+
+    def _signal(self, name: str) -> None:
+        assert self._process is not None
+        subprocess.run(["pkill", f"-{name}", "-s", str(self._process.pid)], check=False)
+
     def ask(self, method: str, path: str, document: object = None) -> Any:
         """Return the answer of its API."""
+        with self._request(method, path, document) as answer:
+            return json.loads(answer.read())
+
+    def listen(self, on_result: Callable[[str, float], None]) -> None:
+        """Call `on_result` with the output of each result that it takes from now on, and the time, until it ends."""
+        stream = contextlib.ExitStack()
+        wanted = {"queue": "all", "types": ["CheckResult"]}
+        answer = stream.enter_context(self._request("POST", "/v1/events", wanted, timeout_s=None))
+
+        def pass_on() -> None:
+            with stream, contextlib.suppress(OSError, http.client.HTTPException):
+                while line := answer.readline():
+                    event = json.loads(line)
+                    on_result(event["check_result"]["output"], event["timestamp"])
+
+        threading.Thread(target=pass_on, daemon=True).start()
+
+    @contextlib.contextmanager
+    def _request(
+        self, method: str, path: str, document: object, timeout_s: float | None = 10
+    ) -> Iterator[http.client.HTTPResponse]:
         context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=10)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=timeout_s)
         credentials = base64.b64encode(f"test:{PASSWORD}".encode()).decode()
         headers = {"Accept": "application/json", "Authorization": f"Basic {credentials}"}
-        connection.request(method, path, json.dumps(document) if document else None, headers)
-        answer = json.loads(connection.getresponse().read())
-        connection.close()
-        return answer
+        with contextlib.closing(connection):
+            connection.request(method, path, json.dumps(document) if document else None, headers)
+            yield connection.getresponse()
 
     def service(self, name: str = "TCP%20Wrappers") -> dict[str, Any]:
         """Return the attributes of a service of firestorm."""
