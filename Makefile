@@ -14,6 +14,7 @@
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
+# make bench-hosts   what 1000 hosts cost one monitor: nsca in each mode, Icinga 2 with one node and with two; five minutes
 #
 # Each does all its own set-up in .venv. As root on Debian, all but `demo` also install the programs that they run
 # against; without root, what is missing is skipped, with a reason.
@@ -49,7 +50,7 @@ PEERS_13 = nsca nsca-client nagios4-core tcpd openbsd-inetd openssh-server nagio
     icinga2 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-hypothesis
 TESTS_13 = $(addprefix tests/interop/test_,daemons.py denied_connection.py icinga.py nagios.py nrpe.py) tests/transports/test_icinga2.py
 
-.PHONY: demo test test-all test-ends test-deb test-debian13 fuzz docs volume crash mutants bench bench-methods dist deb peers clean
+.PHONY: demo test test-all test-ends test-deb test-debian13 fuzz docs volume crash mutants bench bench-methods bench-hosts dist deb peers clean
 
 demo: $(VENV)/installed
 	@$(BIN)/tcpwrap-alert demo
@@ -107,6 +108,9 @@ crash: $(VENV)/installed-for-test peers
 
 bench bench-methods: $(VENV)/installed-for-test peers
 	$(BIN)/python benchmarks/$(@:bench-%=%).py
+
+bench-hosts: $(VENV)/installed-for-test peers
+	$(BIN)/python benchmarks/many_hosts.py
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	$(INSTALL) .
