@@ -80,6 +80,7 @@ TESTS = {
     "forwarding/window": "forwarding/test_episodes.py model/test_counts.py",
     "nsca/cfb8": "nsca/test_cipher.py",
     "nsca/client": "nsca/test_connection.py nsca/test_client.py",
+    "nsca/addresses": "nsca/test_client.py",
     "nsca/connect": "nsca/test_client.py",
     "nsca/conversation": (
         "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
@@ -97,6 +98,7 @@ TESTS = {
     "transports/command_file": "transports/test_command_file.py commands/test_speaking.py",
     "transports/http_way": "doctor/test_monitors.py",
     "transports/https": "transports/test_https.py transports/test_on_the_wire.py transports/test_proxy.py",
+    "transports/icinga2_answer": "transports/test_icinga2.py",
     "transports/icinga2_asked": "doctor/test_monitors.py",
     "transports/nsca_way": "doctor/test_monitors.py",
     "transports/psk": "transports/test_nsca_ng.py",

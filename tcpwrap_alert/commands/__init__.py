@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses
-from .common import COMMON, CorrectingGroup, with_common_options
+from .common import CorrectingGroup, with_common_options
 from .output import give_up, say
 
 if TYPE_CHECKING:
@@ -119,15 +119,17 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
 
-    Start here: 'tcpwrap-alert demo' shows the path of an alert, 'tcpwrap-alert check' looks at your rules.
-    'tcpwrap-alert COMMAND --help' has an example.
+    Start here: 'tcpwrap-alert demo' shows the path of an alert, 'tcpwrap-alert setup' sets up this host, and
+    'tcpwrap-alert check' looks at all that an alert needs. 'tcpwrap-alert COMMAND --help' has an example.
 
     hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
     """,
     epilog="\b\n"
     + "\n".join(exit_statuses())
     + "\n\nman tcpwrap-alert.cfg has the keys of the configuration, and the numbers of its encryption methods.",
-    params=[*COMMON],
 )
 def main() -> None:
     """Hold the commands."""
+
+
+with_common_options(main)

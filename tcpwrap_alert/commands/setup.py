@@ -13,9 +13,10 @@ from ..check_result import clean
 from ..config.keys import KEYS
 from ..config.secrets import read_secret
 from ..errors import UsageError
+from ..libwrap.session import find_session
 from ..setup.configuration import Values, missing
+from ..setup.networks import parse_network
 from ..setup.plan import Plan, make_plan
-from ..setup.session import find_session, parse_network
 from ..setup.step import carry_out, undo
 
 DEFAULT_METHOD = "14"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ..libwrap.check_rules import check_rules
@@ -10,8 +11,8 @@ from ..libwrap.daemons import askers
 from ..libwrap.findings import Findings
 from ..libwrap.hosts_access import Rule, read_rules
 from ..libwrap.letting_in import ask
+from ..libwrap.session import find_session
 from .finding import FAIL, OK, WARN, Finding
-from .session import session_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def examine_rules(places: Places) -> Iterator[Finding]:
     if not daemons:
         return
     rules = [*read_rules(HOSTS_ALLOW, True, Findings()), *read_rules(HOSTS_DENY, False, Findings())]
-    if SSHD in daemons and (address := session_address()):
+    if SSHD in daemons and (address := find_session(os.environ).address):
         yield _of_session(rules, address)
     for address in LOOPBACK:
         yield _of_client(rules, daemons, "loopback", address)

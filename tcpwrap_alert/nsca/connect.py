@@ -1,7 +1,6 @@
 """From the name of an NSCA server to a connected socket whose init packet we have read, within one deadline.
 
-We try all addresses of a name; a dead one must leave time for those behind it. Deadlines are in seconds of
-`time.monotonic()`.
+We try all addresses of a name (`addresses.py`). Deadlines are in seconds of `time.monotonic()`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import time
 from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut, DeliveryError, ProtocolError, ProtocolTimedOut, TimedOut
 from ..sockets import socket
+from .addresses import remaining, resolve, share_of
 from .packet import INIT_PACKET_LENGTH, decode_init_packet
 
 TYPE_CHECKING = False
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .server import Server
-
-MIN_ADDRESS_SHARE_S = 3.0
 
 
 def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, bytes, int]:
@@ -50,11 +48,6 @@ def connect(server: Server, deadline: float) -> tuple[socket.socket, Server, byt
                 tried = f" (address {number} of {len(addresses)}: {address[0]})" if len(addresses) > 1 else ""
                 raise type(error)(f"{error.reason}{tried}", server, error.errno) from error
     raise ConnectError("the name has no address", server)
-
-
-def remaining(deadline: float) -> float:
-    """Return the seconds left; never zero, which would make a socket non-blocking instead of late."""
-    return max(deadline - time.monotonic(), 0.001)
 
 
 def _connect_by_proxy(server: Server, deadline: float) -> tuple[socket.socket, Server, bytes, int]:
@@ -123,46 +116,3 @@ def _read_init_packet(sock: socket.socket, deadline: float, within: str) -> byte
             raise ProtocolError(f"closed after {received}; is this an NSCA server, and may this host talk to it?")
         data += chunk
     return data
-
-
-def resolve(host: str, port: int, deadline: float, place: object, within: str = "in time") -> list[Any]:
-    """Return the addresses of a host as getaddrinfo does; its look-up cannot be cut short, so a thread waits.
-
-    Raises:
-        ConnectError: there are none; ConnectTimedOut at the deadline.
-    """
-    # For text, Python would load its IDNA codec, even if all of it is ASCII: half of a bare start of Python.
-    name = host.encode() if host.isascii() else host
-    try:
-        return socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        pass  # a name, not an address
-    import threading
-
-    outcome: list[Any] = []
-
-    def look_up() -> None:
-        try:
-            outcome.append(socket.getaddrinfo(name, port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=look_up, daemon=True)
-    try:
-        thread.start()
-    except RuntimeError as error:  # the limit of processes is reached
-        raise ConnectError(f"cannot look the name up: {error}", place) from error
-    thread.join(remaining(deadline))
-    if not outcome:
-        raise ConnectTimedOut(f"the name did not resolve {within}", place)
-    if isinstance(outcome[0], Exception):
-        reason = getattr(outcome[0], "strerror", None) or "not a host name"
-        raise ConnectError(f"the name does not resolve: {reason}", place) from outcome[0]
-    addresses: list[Any] = outcome[0]
-    return addresses
-
-
-def share_of(deadline: float, left: int) -> float:
-    """Return the deadline for the next of `left` addresses: a dead one must leave time for those behind it."""
-    left_s = remaining(deadline)
-    return time.monotonic() + min(max(left_s / left, MIN_ADDRESS_SHARE_S), left_s)

@@ -8,8 +8,9 @@ import time
 from ..debugging import debug
 from ..errors import DeliveryError, ProtocolError
 from ..sockets import socket
+from .addresses import remaining
 from .cipher import check_method, make_encryptor
-from .connect import connect, remaining
+from .connect import connect
 from .outcome import (
     ACCEPTED,
     EXTRA_BYTE,

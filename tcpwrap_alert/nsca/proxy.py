@@ -15,7 +15,7 @@ import time
 
 from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
-from .connect import remaining, resolve, share_of
+from .addresses import remaining, resolve, share_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

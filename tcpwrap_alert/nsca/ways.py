@@ -24,7 +24,8 @@ from __future__ import annotations
 import time
 
 from ..sockets import socket
-from .connect import connect, remaining
+from .addresses import remaining
+from .connect import connect
 from .outcome import EXTRA_BYTE
 from .padding import random_letters
 from .server import AUTO, DIRECT, RELAY

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from ..config.read import read_config
 from ..libwrap.hook_calls import HOOK, HOOK_PATH
+from ..libwrap.session import Session
 from .accounts import Owner, User
 from .configuration import Configuration, Values, addresses_of, maybe_read
 from .configuration_text import hosts_in
+from .networks import Net, network_of
 from .rules import Rules
 from .schedule import Schedule
-from .session import Net, Session, network_of
 from .spool import Directories, access_lists
 from .step import NotDone, Step
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from ..libwrap.client_patterns import Network, parse_client
 from ..libwrap.hosts_access import Rule
 from ..libwrap.letting_in import ask
+from ..libwrap.session import Session
 from . import files
 from .hosts_file import HostsFile, is_for_all
-from .session import Net, Session, pattern_of
+from .networks import Net, pattern_of
 from .step import NotDone, Step
 
 ALLOW, DENY = "/etc/hosts.allow", "/etc/hosts.deny"

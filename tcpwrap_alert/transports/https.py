@@ -14,7 +14,7 @@ import time
 
 from ..debugging import debug
 from ..errors import DeliveryError, OutcomeTimedOut, OutcomeUnknown, ProtocolError
-from ..nsca.connect import remaining
+from ..nsca.addresses import remaining
 from ..nsca.proxy import open_stream
 from .tls import make_context, open_tls
 

@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import json
 
-from ..errors import DeliveryError, OutcomeUnknown, ProtocolError, RejectedError
+from ..errors import DeliveryError, OutcomeUnknown, ProtocolError
 from . import Outcome
 from .https import MAX_TEXT_CHARACTERS, NOT_AS_EXPECTED, Answer, HttpConnection, basic_auth
+from .icinga2_answer import check_answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,15 +66,6 @@ class Icinga2Transport(HttpConnection):
         if code == 503:
             raise DeliveryError(f"not ready: {status}", self._target)
         raise OutcomeUnknown(f"answered with {code}: {status}", self._target)
-
-
-def check_answer(answer: Answer, target: Endpoint) -> None:
-    """Raise DeliveryError if it is no answer of Icinga's API to somebody whom it knows."""
-    if answer.status == 401:
-        what = "user and password, or the certificate, are not accepted; see user@ in server, password and cert_file"
-        raise RejectedError(what, target)
-    if answer.location:
-        raise ProtocolError(f"answered with a redirect to {answer.location}; is this Icinga's API?", target)
 
 
 def encode_result(parcel: Parcel) -> dict[str, Any]:

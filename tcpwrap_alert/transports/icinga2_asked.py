@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .http_way import examine_connection, of_date
 from .https import NOT_AS_EXPECTED, HttpConnection, basic_auth
-from .icinga2 import check_answer
+from .icinga2_answer import check_answer
 from .remarks import FAIL, OK, WARN, Remark
 
 if TYPE_CHECKING:

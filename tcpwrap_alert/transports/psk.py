@@ -16,7 +16,7 @@ import ssl
 import time
 
 from ..errors import ConnectError, ConnectTimedOut, RejectedError
-from ..nsca.connect import remaining
+from ..nsca.addresses import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

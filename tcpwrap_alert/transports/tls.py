@@ -13,7 +13,7 @@ import time
 
 from ..debugging import debug
 from ..errors import ConnectError, ConnectTimedOut
-from ..nsca.connect import remaining
+from ..nsca.addresses import remaining
 from ..nsca.proxy import open_stream
 
 TYPE_CHECKING = False

@@ -40,7 +40,7 @@ from tcpwrap_alert.errors import (
     TcpwrapAlertError,
     TimedOut,
 )
-from tcpwrap_alert.nsca import connect, conversation
+from tcpwrap_alert.nsca import addresses, conversation
 from tcpwrap_alert.nsca.client import ACCEPTED, SENT_NOT_KNOWN, send_check_results
 from tcpwrap_alert.nsca.outcome import judge_failure
 from tcpwrap_alert.nsca.server import Server
@@ -543,7 +543,7 @@ FIRST_ADDRESSES = {
 
 @pytest.mark.parametrize("first", FIRST_ADDRESSES.values(), ids=FIRST_ADDRESSES)
 def test_the_second_address_takes_over_when_the_first(start, hosts, monkeypatch, first):
-    monkeypatch.setattr(connect, "MIN_ADDRESS_SHARE_S", 0.2)
+    monkeypatch.setattr(addresses, "MIN_ADDRESS_SHARE_S", 0.2)
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     daemon = start(address="127.0.0.3")
     with first(daemon.port):
@@ -592,7 +592,7 @@ LAST_ADDRESSES = {
 
 @pytest.mark.parametrize(("behaviour", "kind", "message"), LAST_ADDRESSES.values(), ids=LAST_ADDRESSES)
 def test_last_error_is_shown_when_all_addresses_fail(start, hosts, monkeypatch, behaviour, kind, message):
-    monkeypatch.setattr(connect, "MIN_ADDRESS_SHARE_S", 0.2)
+    monkeypatch.setattr(addresses, "MIN_ADDRESS_SHARE_S", 0.2)
     hosts("127.0.0.2 nagios.test", "127.0.0.3 nagios.test")
     first = start(sends(fake_daemon.SSH_BANNER, then=holds), address="127.0.0.2")
     if behaviour:

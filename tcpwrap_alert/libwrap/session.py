@@ -1,4 +1,4 @@
-"""From where whoever runs setup is logged in: who must not be locked out.
+"""From where whoever runs us is logged in: who must not be locked out.
 
 sudo and su take SSH_CONNECTION away, so it is looked for in the processes that we come from, too.
 """
@@ -9,14 +9,10 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Union
+from typing import NamedTuple
 
 VARIABLE = "SSH_CONNECTION"
 LOCAL_TERMINAL = re.compile(r"/dev/(?:tty\d+|console|tty[A-Z]+\d+|hvc\d+)")
-# How much of an address is the network of whoever has it.
-LENGTHS = {4: 24, 6: 64}
-
-Net = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 class Session(NamedTuple):
@@ -32,35 +28,6 @@ def find_session(environment: Mapping[str, str]) -> Session:
         if address := _address(value):
             return Session(address, False)
     return Session("", any(map(_is_local, range(3))))
-
-
-def network_of(address: str) -> Net:
-    """Return the network that an address is taken to be of."""
-    parsed = ipaddress.ip_address(address)
-    return ipaddress.ip_network(f"{address}/{LENGTHS[parsed.version]}", strict=False)
-
-
-def parse_network(text: str) -> Net:
-    """Return the network that somebody named: 198.51.100.0/24, 2001:db8::/64, or an address.
-
-    Raises:
-        ValueError: it is none, or everybody's.
-    """
-    try:
-        network = ipaddress.ip_network(text.replace("[", "").replace("]", ""))
-    except ValueError as error:
-        raise ValueError(f"'{text}' is no network like 198.51.100.0/24 or 2001:db8::/64: {error}") from None
-    if not network.prefixlen:
-        raise ValueError(f"'{text}' is everybody: the rule in hosts.deny would deny nobody")
-    return network
-
-
-def pattern_of(network: Net) -> str:
-    """Return a network, or one address, as rules have it."""
-    is_address = network.prefixlen == network.max_prefixlen
-    if network.version == 6:
-        return f"[{network.network_address}]/{network.prefixlen}"
-    return str(network.network_address) if is_address else str(network)
 
 
 def _address(value: str) -> str:
