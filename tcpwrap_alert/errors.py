@@ -39,7 +39,7 @@ EXIT_CONFIGURATION = 78
 
 EXIT_STATUSES = {
     EXIT_ACCEPTED: "the monitor accepted it",
-    EXIT_KEPT: "kept in the spool; the next replay tries again",
+    EXIT_KEPT: "kept in the spool; it is sent later by itself",
     EXIT_REJECTED: "the monitor rejected it; kept in the spool",
     EXIT_CONFIGURATION: "the configuration is wrong; kept in the spool",
     EXIT_USAGE: "the command line is wrong",
@@ -117,7 +117,7 @@ class SpoolBusy(TcpwrapAlertError):
 class WindowOpen(TcpwrapAlertError):
     """An episode is on: the denial is counted, and told at the end of a window."""
 
-    handling = "kept in the spool, counted with others of its kind; the monitor is told at the end of the window"
+    handling = "for a test, name another address"
     exit_status = EXIT_KEPT
 
 

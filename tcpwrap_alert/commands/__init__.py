@@ -119,10 +119,11 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Connections that TCP wrappers deny, as passive checks at Nagios or Icinga.
 
-    Start here: 'tcpwrap-alert demo' shows the path of an alert, 'tcpwrap-alert setup' sets up this host, and
-    'tcpwrap-alert check' looks at all that an alert needs. 'tcpwrap-alert COMMAND --help' has an example.
+    Start here: 'tcpwrap-alert demo' shows the way of an alert, 'tcpwrap-alert setup' sets up this host, and
+    'tcpwrap-alert check' looks at all that an alert needs. 'tcpwrap-alert COMMAND --help' has an example. Options go
+    before the other arguments.
 
-    hosts.deny calls handle_tcp_wrapper, cron calls 'tcpwrap-alert replay'. You call the rest.
+    hosts.deny calls handle_tcp_wrapper, and cron calls 'tcpwrap-alert replay'.
     """,
     epilog="\b\n"
     + "\n".join(exit_statuses())

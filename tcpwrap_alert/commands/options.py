@@ -40,9 +40,11 @@ class CronCommand(click.Command):
         import shlex
         import shutil
 
+        before = self.help
         text = (self.help or "").replace(f"* {SPOOL_OWNER} ", f"* {_spool_owner()} ")
         self.help = text.replace(PROGRAM, shlex.quote(os.path.abspath(shutil.which(sys.argv[0]) or PROGRAM)))
         super().format_help_text(ctx, formatter)
+        self.help = before
 
 
 def _spool_owner() -> str:

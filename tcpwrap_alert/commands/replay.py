@@ -33,8 +33,8 @@ PROGRESS_BAR_FROM = 500
 def command(tries_rested: bool, splay_s: int, verbose: bool, config: Config) -> None:
     """Deliver all that waits, oldest first.
 
-    Says nothing when all is well. On a terminal, or with -v, it says what each monitor has accepted. A result that the
-    monitor has rejected is tried again after ten minutes, then after longer and longer pauses.
+    Says nothing when all is well. On a terminal, or with -v, it says what each monitor has accepted. If a monitor
+    rejects one result and takes others, that one is tried again after ten minutes, then after longer and longer pauses.
 
     Example, a line of /etc/cron.d/tcpwrap-alert, with the owner of the spool:
 

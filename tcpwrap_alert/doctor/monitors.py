@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .places import Places
 
 SUBJECT = "monitor"
+SEE = "Look whether it runs, and whether this host may reach it; docs/troubleshooting.md has a section for each error."
 EXAMINED_S = 15.0
 SENT_S = 60.0
 TEXT = "Alerts arrive: sent by tcpwrap-alert check"
@@ -82,7 +83,7 @@ class _Looking(threading.Thread):
                 self.remarks.append(remark)
         except TcpwrapAlertError as error:
             text = getattr(error, "reason", "") or str(error)
-            self.remarks.append(Remark(FAIL, text, "See docs/troubleshooting.md."))
+            self.remarks.append(Remark(FAIL, text, SEE))
         except Exception as error:
             self.bug = error
 
@@ -102,7 +103,7 @@ def _look_together(looks: list[Look], limit_s: float) -> Iterator[Finding]:
             raise thread.bug
         if is_late:
             what = f"{thread.place}: no answer within {limit_s:g} s"
-            yield Finding(SUBJECT, FAIL, what, "See docs/troubleshooting.md.")
+            yield Finding(SUBJECT, FAIL, what, SEE)
 
 
 def _quiet_ones(monitor: Monitor, addresses: list[str]) -> Iterator[Finding]:

@@ -43,7 +43,7 @@ class Run(NamedTuple):
 def examine_schedule(config: Config) -> Iterator[Finding]:
     """Look for what runs replay, and say whether it does."""
     path = config.spool_dirs[0]
-    owner = owner_name(os.stat(path).st_uid) if os.path.isdir(path) else "root"
+    owner = owner_name(os.stat(path).st_uid) if os.path.isdir(path) else "tcpwrap-alert"
     runs = [_check_user(run, owner) for run in (*_timers(), *_cron_lines())]
     for run in runs:
         if run.fault:
@@ -53,7 +53,7 @@ def examine_schedule(config: Config) -> Iterator[Finding]:
             yield Finding(SUBJECT, OK, f"{run.where}: runs replay as {run.user}")
     if not runs:
         what = "nothing runs 'tcpwrap-alert replay', so what waits is sent with the next denial only"
-        todo = f"Write into /etc/cron.d/tcpwrap-alert: {LINE.format(user=owner)}"
+        todo = f"Run tcpwrap-alert setup, or write into /etc/cron.d/tcpwrap-alert: {LINE.format(user=owner)}"
         yield Finding(SUBJECT, FAIL, what, todo)
 
 

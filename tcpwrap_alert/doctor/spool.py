@@ -35,7 +35,7 @@ def examine_spools(config: Config) -> Iterator[Finding]:
             yield from _examine_spool(Spool(path))
         elif not number:
             what = f"{path}: there is no such directory; the first denial makes one that belongs to root"
-            yield Finding(SUBJECT, WARN, what, "Make it as docs/install.md says.")
+            yield Finding(SUBJECT, WARN, what, "Run: tcpwrap-alert setup")
 
 
 def examine_waiting(config: Config) -> Iterator[Finding]:

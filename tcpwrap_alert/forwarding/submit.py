@@ -148,7 +148,7 @@ def _why_missing(missing: list[Submitted], faults: dict[str, TcpwrapAlertError])
         why = RejectedError(rejection.reason)
     elif missing[0].is_counted() and (until_s := box.until_s()) is not None:
         why = WindowOpen(
-            f"{box.episodes}: an episode of such denials is on, the next window ends {format_time(until_s)}"
+            f"the monitor knows of such denials already; this one is counted, and told at {format_time(until_s)}"
         )
     elif missing[0].is_counted():
         why = SpoolBusy(f"{path}: counted together with others, as too many waited")

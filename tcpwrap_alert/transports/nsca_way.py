@@ -62,6 +62,7 @@ def _of_rejections(server: Server, addressed: Server) -> Iterator[Remark]:
         what = "verdict=direct, but a relay hides rejections: what the server rejects counts as accepted, and is lost"
         yield Remark(FAIL, what, "Remove verdict from the configuration.")
     elif way == RELAY:
-        yield Remark(OK, "a relay is on the way and hides rejections, so we look for them: two seconds for each send")
+        what = "a relay, or a slow server, hides rejections, so we look for them: two seconds for each send"
+        yield Remark(OK, what, "If you know that there is no relay, you may set verdict=direct.")
     else:
         yield Remark(OK, "the way is direct: a packet that must be rejected was, and the rejection arrived")

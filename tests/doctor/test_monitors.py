@@ -19,7 +19,7 @@ from peers.relays import relay
 SECRET = "s3cret"
 SENT = "Alerts arrive: sent by tcpwrap-alert check at "
 DIRECT = "the way is direct: a packet that must be rejected was, and the rejection arrived"
-RELAYED = "a relay is on the way and hides rejections, so we look for them: two seconds for each send"
+RELAYED = "a relay, or a slow server, hides rejections, so we look for them: two seconds for each send"
 
 
 @pytest.fixture

@@ -328,7 +328,7 @@ def test_whoever_waits_is_told_that_it_is_counted(spool, config, clock, seen):
     assert caught.value.exit_status == 75
     (line,) = caught.value.lines
     assert line.startswith(
-        f"{spool.episodes}: an episode of such denials is on, the next window ends 2026-11-20 12:05:00"
+        "the monitor knows of such denials already; this one is counted, and told at 2026-11-20 12:05:00"
     )
     assert "counted" in line
 
