@@ -95,7 +95,7 @@ def beat(config: Config, version: str) -> None:
 def _rejection(config: Config) -> str:
     """Return why the monitor or the configuration lets nothing through, or not everything; empty if that is not so."""
     for path in config.spool_dirs:
-        for one in (Spool(path), *Spool(path).boxes()):
+        for one in Spool(path).with_boxes():
             state = one.read_state()
             if state.status in (EXIT_REJECTED, EXIT_CONFIGURATION):
                 return state.reason

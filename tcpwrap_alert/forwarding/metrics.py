@@ -49,7 +49,7 @@ def encode_metrics(config: Config) -> str:
     last_s = 0
     for path in config.spool_dirs:
         spool = Spool(path)
-        for place in (spool, *spool.boxes()):
+        for place in spool.with_boxes():
             label = _label("monitor", DEFAULT if place is spool else place.name)
             for (kind, daemon), one in sums(place.path).items():
                 if kind == DENIED:

@@ -54,11 +54,11 @@ class Stay:
         return False
 
     def _is_on(self) -> bool:
-        is_on = any(one.until_s() is not None for one in (self._spool, *self._spool.boxes()))
+        is_on = any(one.until_s() is not None for one in self._spool.with_boxes())
         return is_on and os.path.exists(__file__)
 
     def _is_due(self) -> bool:
-        return any(one.is_due() for one in (self._spool, *self._spool.boxes()))
+        return any(one.is_due() for one in self._spool.with_boxes())
 
     def _has_new(self, left: set[str]) -> bool:
         try:

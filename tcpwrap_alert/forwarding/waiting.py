@@ -59,7 +59,7 @@ def count_waiting(config: Config) -> int:
     for path in config.spool_dirs:
         spool = Spool(path)
         try:
-            count += sum(len(one.scan()) for one in (spool, *spool.boxes()))
+            count += sum(len(one.scan()) for one in spool.with_boxes())
         except SpoolError:
             pass  # told by whoever wants to send from it
     return count
@@ -76,7 +76,7 @@ def measure_spools(config: Config) -> tuple[int, int, str]:
     for path in config.spool_dirs:
         spool = Spool(path)
         spool.drop_root()
-        for one in (spool, *spool.boxes()):
+        for one in spool.with_boxes():
             names = one.scan()
             count += len(names)
             age_s = max(0, int(time.time() - one.enqueued_at_s(names[0]))) if names else -1
@@ -160,7 +160,7 @@ def _places(spool: Spool, config: Config) -> list[_Place]:
     """Return the places of a spool: one monitor has the spool itself, of several each has its box."""
     if config.fault:
         fault = str(config.fault)
-        return [_Place(one, config.wording, None, fault) for one in (spool, *spool.boxes())]
+        return [_Place(one, config.wording, None, fault) for one in spool.with_boxes()]
     monitors = config.monitors
     boxes = boxes_of(spool, monitors)
     places = [_Place(box.spool, box.monitor.wording, box.monitor.name or str(box.monitor), "") for box in boxes]

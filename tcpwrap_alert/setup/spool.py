@@ -111,7 +111,7 @@ def count_kept(config: Config) -> int:
     """Return how many alerts wait in the spool or were set aside there. Raises SpoolError."""
     spool = Spool(config.spool_dirs[0])
     count = spool.corrupt.count()
-    for one in (spool, *spool.boxes()):
+    for one in spool.with_boxes():
         count += len(one.scan()) + len(waiting_by_key(EpisodesFile(one).look(), config.wording))
     return count
 

@@ -14,6 +14,7 @@ from .leader import Leader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TypeVar
 
     P = TypeVar("P", bound="Place")
@@ -66,6 +67,11 @@ class Place:
     def box(self: P, name: str) -> P:
         """Return the small spool of what waits for one of several monitors."""
         return type(self)(os.path.join(self.path, FOR, name))
+
+    def with_boxes(self: P) -> Iterator[P]:
+        """Yield this spool, and then the boxes that there are."""
+        yield self
+        yield from self.boxes()
 
     def boxes(self: P) -> list[P]:
         """Return the boxes that there are, by name."""
