@@ -80,6 +80,8 @@ def tell(request):
 def test_any_fault_loses_nothing_and_replay_finishes(pool, tell, scenario):
     calls = pool.submit(record, scenario).result()
     faults = (every_fault if IS_FULL else some_faults)(calls)
+    if not IS_FULL and len(SCENARIOS[scenario].up) > 1:  # they take the longest
+        faults = list(faults)[::3]
     jobs = [Job(f"{scenario}-{number}", scenario, *fault) for number, fault in enumerate(faults)]
     outcomes = list(pool.map(run, jobs, chunksize=4))
     lost = sum(outcome.lost for outcome in outcomes)
