@@ -27,9 +27,8 @@ PEERS = nsca nsca-client nagios4-core icinga2 tcpd openbsd-inetd openssh-server 
     vsftpd stunnel4 socat haproxy rpcbind libtirpc3 acl sudo openssl fail2ban iproute2 strace util-linux \
     nsca-ng-server prometheus-alertmanager squid tinyproxy curl redis-server chromium busybox mksh ksh93u+m yash
 DEBIAN_PYTHON = python3 python3-venv python3-click python3-cryptography
-# Of the tests, what depends most on versions.
-ENDS = $(addprefix tests/,commands config forwarding libwrap nsca spool test_*.py interop/test_nsca_daemon.py) \
-    $(addprefix tests/transports/test_,command_file.py nsca_ng.py https.py)
+# Of the tests, what uses the dependencies or TLS.
+ENDS = $(addprefix tests/,commands config nsca transports/test_command_file.py transports/test_nsca_ng.py transports/test_https.py)
 SOURCES := $(shell find tcpwrap_alert bin man completions -type f ! -name '*.pyc') setup.cfg pyproject.toml README.md
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 

@@ -1,8 +1,8 @@
 """The tests with every supported Python, each with its oldest and its newest dependencies, and with Debian's own.
 
     make test-all     all tests, on each Python below that is found
-    make test-ends    what depends most on versions: on the oldest Python with the oldest dependencies, and of that what
-                      uses the dependencies or TLS on the newest with the newest, and on Debian's
+    make test-ends    what uses the dependencies or TLS, on the oldest Python with the oldest dependencies, and on the
+                      newest with the newest
 
 The oldest dependencies are the lower bounds in setup.cfg. Debian's are the packages python3-click and
 python3-cryptography; pip brings only pytest and the like to them.
@@ -40,7 +40,6 @@ def runs(python: str, program: str) -> bool:
 
 FOUND = [version for version in PYTHONS if runs(f"python{version}", "import ensurepip")]
 DEBIAN = [DEBIAN_PYTHON] if os.environ.get("CI") or runs(DEBIAN_PYTHON, "import ensurepip, click, cryptography") else []
-USERS = tuple(f"tests/{name}" for name in ("commands", "config", "nsca", "transports"))
 OLDEST = [nox.param(python, BOUNDS, id=f"{python}-oldest", tags=["ends"] * (python == FOUND[0])) for python in FOUND]
 NEWEST = [nox.param(python, [], id=f"{python}-newest", tags=["ends"] * (python == FOUND[-1])) for python in FOUND]
 
@@ -49,23 +48,18 @@ NEWEST = [nox.param(python, [], id=f"{python}-newest", tags=["ends"] * (python =
 @nox.parametrize("python,requirements", OLDEST + NEWEST)
 def tests(session: nox.Session, requirements: list[str]) -> None:
     """Run the tests with a Python that is found, and the oldest or the newest of what pip has."""
-    test(session, requirements, session.virtualenv.location, session.posargs if requirements else of_users(session))
+    test(session, requirements, session.virtualenv.location)
 
 
-@nox.session(python=DEBIAN, venv_params=["--system-site-packages"], tags=["ends"])
+@nox.session(python=DEBIAN, venv_params=["--system-site-packages"])
 def debian(session: nox.Session) -> None:
     """Run the tests with Debian's Python and its packages."""
-    test(session, [], DEBIAN_PACKAGES, of_users(session))
+    test(session, [], DEBIAN_PACKAGES)
 
 
-def of_users(session: nox.Session) -> list[str]:
-    """Return those of the tests on the command line that use the dependencies, or TLS."""
-    return [path for path in session.posargs if path.startswith(USERS)]
-
-
-def test(session: nox.Session, requirements: list[str], packages: str, where: list[str]) -> None:
-    """Install us and run the tests in `where`, or all; click and cryptography must be below `packages`."""
+def test(session: nox.Session, requirements: list[str], packages: str) -> None:
+    """Install us and run the tests that the command line names; click and cryptography must be below `packages`."""
     session.install(".[test]", *requirements)
     session.run("python", "-c", VERSIONS, packages)
     for part in (["-m", "not alone", "-n", "6"], ["-m", "alone", "-n", "2"]):
-        session.run("pytest", "-q", "-p", "no:cacheprovider", "--dist", "worksteal", *part, *where)
+        session.run("pytest", "-q", "-p", "no:cacheprovider", "--dist", "worksteal", *part, *session.posargs)

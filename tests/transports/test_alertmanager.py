@@ -114,6 +114,7 @@ def test_example_is_a_valid_configuration(peer):
     assert done.returncode == 0
 
 
+@pytest.mark.alone  # all forty must start within the ten seconds that Alertmanager waits for more
 def test_client_at_40_hosts_is_one_notification(start, webhooks, tmp_path):
     """Forty real spools, each denying one client, and the route of examples/alertmanager."""
     node = start()
