@@ -92,6 +92,17 @@ def submit_check_result() -> int:
     return 0
 
 
+def end(status: int) -> None:
+    """End this process. The interpreter would free one by one what ends with us: a tenth of a submission's CPU time."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except OSError:
+            pass  # whoever wrote there has told it, by the status
+    os._exit(status)
+
+
 def _print(*lines: str) -> int:
     try:
         print(*lines, sep="\n", flush=True)

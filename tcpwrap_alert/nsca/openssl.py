@@ -7,8 +7,7 @@ which is of no use to whoever runs a server that speaks nothing else.
 
 from __future__ import annotations
 
-import threading
-import warnings
+import _thread
 
 from .cfb8 import Cfb8
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _CLASSES = {"des": "TripleDES", "tripledes": "TripleDES", "cast-128": "CAST5", "blowfish": "Blowfish"}
-_WARNINGS = threading.Lock()
+_WARNINGS = _thread.allocate_lock()  # as threading's, which is dear to load
 
 
 def has(algorithm: str, key_size: int, block_size: int) -> bool:
@@ -103,6 +102,8 @@ def _decrepit_class(name: str) -> Any:
 
 
 def _deprecated_class(name: str) -> Any:
+    import warnings
+
     from cryptography.hazmat.primitives.ciphers import algorithms
 
     # What warnings are let through is one state of the whole process.
