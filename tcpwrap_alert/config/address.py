@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from ..check_result import MAX_DIGITS
 from .values import Frozen
 
 NSCA = "nsca"
@@ -98,10 +99,9 @@ def parse_port(value: str) -> int:
     """Return a port number. Raises ValueError for anything else."""
     if not (value.isascii() and value.isdigit()):
         raise ValueError(f"port '{value}' is not a whole number")
-    port = int(value)
-    if not 1 <= port <= 65535:
-        raise ValueError(f"port {port} is not between 1 and 65535")
-    return port
+    if len(value) > MAX_DIGITS or not 1 <= int(value) <= 65535:
+        raise ValueError(f"port {value} is not between 1 and 65535")
+    return int(value)
 
 
 def _parse_program(value: str) -> Address:

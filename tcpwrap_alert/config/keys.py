@@ -7,7 +7,7 @@ password is no row of the table: it is bytes, and its blanks belong to it.
 from __future__ import annotations
 
 from ..arguments import parse_return_code
-from ..check_result import CheckResult
+from ..check_result import MAX_DIGITS, CheckResult, shown
 from ..denial import OUTPUT_FIELDS, fill
 from ..nsca.cipher import check_method
 from ..nsca.server import RECEIVERS, VERDICTS
@@ -93,8 +93,8 @@ def _output(value: str) -> str:
 
 
 def _fold(value: str) -> int:
-    if value != "no" and not (value.isascii() and value.isdigit() and int(value)):
-        raise ValueError(f"fold '{value}' is neither a number from 1 on nor no")
+    if value != "no" and not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS and int(value)):
+        raise ValueError(f"fold {shown(value)} is neither a number from 1 on nor no")
     return 0 if value == "no" else int(value)
 
 
@@ -150,6 +150,8 @@ def _integer(key: str, value: str) -> int:
     number = _without_comment(value)
     if not (number.isascii() and number.isdigit()):
         raise ValueError(f"{key} '{value}' is not a whole number")
+    if len(number) > MAX_DIGITS:
+        raise ValueError(f"{key} has {len(number)} digits, more than any")
     return int(number)
 
 

@@ -5,7 +5,7 @@ Keys above the first `[name]` describe the one monitor that most people have, an
 
 from __future__ import annotations
 
-from ..check_result import clean, shown
+from ..check_result import clean, cut, shown
 from ..errors import ConfigError
 from .address import Address
 from .keys import KEYS, parse_password
@@ -19,6 +19,7 @@ DEFAULT = "default"  # the name of the monitor above the first section, if there
 # A section's name is the name of a directory in the spool.
 NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 MAX_NAME_CHARACTERS = 63
+MAX_MESSAGE = 1000  # characters: a value may be of any length
 NOT_INHERITED = ("server", "port", "tls_name")
 # Two ways to say the same; a section that has one of its own does not inherit the other.
 EITHER = (("password", "password_file"), ("token", "token_file"))
@@ -38,7 +39,7 @@ def read_sections(path: str, lines: list[bytes]) -> dict[str, dict[str, Any]]:
             else:
                 _read_line(sections[name], line, name)
         except ValueError as error:
-            raise ConfigError(path, lineno, clean(str(error))) from None
+            raise ConfigError(path, lineno, cut(clean(str(error)), MAX_MESSAGE)) from None
     return sections
 
 

@@ -42,7 +42,8 @@ def examine_waiting(config: Config) -> Iterator[Finding]:
     """Say what waits, and for how long; become the owner of the spool for that (P10)."""
     if os.path.isdir(Spool(config.spool_dirs[0]).new):
         health = examine(config)
-        state = OK if health.state == HEALTHY else FAIL if health.state == CRITICAL else WARN
+        is_well = health.state == HEALTHY and not health.has_failed
+        state = OK if is_well else FAIL if health.state == CRITICAL else WARN
         yield Finding(SUBJECT, state, health.text, "" if state == OK else "Type 'tcpwrap-alert queue'.")
 
 

@@ -15,7 +15,7 @@ from ..errors import EXIT_CONFIGURATION, EXIT_REJECTED, ConfigError, RejectedErr
 from ..spool.history import counts_since
 from ..spool.spool import Spool
 from ..transports import Parcel, open_transport, takes_denials_only
-from .waiting import measure_spools
+from .waiting import NOT_TRIED, count_held, measure_spools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,12 +27,13 @@ WARNING_S, CRITICAL_S = 300, 3600
 
 
 class Health:
-    """A state, what is to be said of it, and numbers for graphs."""
+    """A state, what is to be said of it, numbers for graphs, and whether something waits that was tried in vain."""
 
-    def __init__(self, state: int, text: str, performance_data: str = "") -> None:
+    def __init__(self, state: int, text: str, performance_data: str = "", has_failed: bool = False) -> None:
         self.state = state
         self.text = clean(text).replace("|", "/")
         self.performance_data = performance_data
+        self.has_failed = has_failed
 
 
 def examine(config: Config, warning_s: int = WARNING_S, critical_s: int = CRITICAL_S) -> Health:
@@ -41,6 +42,7 @@ def examine(config: Config, warning_s: int = WARNING_S, critical_s: int = CRITIC
     try:
         count, oldest_s, why = measure_spools(config)
         rejection = _rejection(config)
+        held = count_held(config)
     except SpoolError as error:
         return Health(UNKNOWN, str(error))
     if not os.path.isdir(path):
@@ -48,10 +50,10 @@ def examine(config: Config, warning_s: int = WARNING_S, critical_s: int = CRITIC
             UNKNOWN, f"{path}: there is no such directory; nothing was ever denied here, or the spool is gone"
         )
     state = CRITICAL if oldest_s >= critical_s else WARNING if oldest_s >= warning_s or rejection else OK
-    text = (
-        f"{count} waiting, the oldest for {oldest_s} s: {rejection or why}" if count else rejection or "nothing waits"
-    )
-    return Health(state, text, f"entries={count};;;0 oldest={oldest_s}s;{warning_s};{critical_s};0")
+    text = f"{count} waiting, the oldest for {oldest_s} s: {rejection or why}" if count else rejection
+    text = text or ("nothing waits" if not held else f"nothing waits; when a window ends, {held} denials are told")
+    numbers = f"entries={count};;;0 oldest={oldest_s}s;{warning_s};{critical_s};0"
+    return Health(state, text, numbers, has_failed=bool(count) and why != NOT_TRIED)
 
 
 def beat(config: Config, version: str) -> None:

@@ -88,6 +88,13 @@ def measure_spools(config: Config) -> tuple[int, int, str]:
     return count, oldest_s, why
 
 
+def count_held(config: Config) -> int:
+    """Return how many denials wait for the end of a window, by monitor each. Raises SpoolError."""
+    spools = [one for path in config.spool_dirs for one in Spool(path).with_boxes()]
+    files = [EpisodesFile(one).look() for one in spools if one.until_s() is not None]
+    return sum(count for file in files for tally in (file.tally, file.quiet) for _, (count, _, _) in tally)
+
+
 def count_set_aside(config: Config) -> int:
     """Return how many queue files were moved to corrupt/."""
     return sum(Spool(path).corrupt.count() for path in config.spool_dirs)

@@ -9,6 +9,8 @@ import time
 import pytest
 
 from tcpwrap_alert.denial import Denial
+from tcpwrap_alert.spool.episodes import Episode, Episodes
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.spool import Spool
 from tcpwrap_alert.spool.state import State
 
@@ -34,6 +36,15 @@ def test_an_empty_spool_is_ok(check, spool_dir):
     done = check("-w", "5m", "-c", "1h")
     expected = "SPOOL OK - nothing waits | entries=0;;;0 oldest=0s;300;3600;0\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+
+
+def test_what_waits_for_a_windows_end_is_told(check, spool_dir):
+    now_ns = time.time_ns()
+    episodes = Episodes()
+    episodes.on["=Denied sshd-203.0.113.7"] = Episode(now_ns, now_ns + 10**11, 100, 1, now_ns)
+    episodes.tally.add(("sshd", "203.0.113.7", "unknown", "unknown"), 3, now_ns, now_ns)
+    EpisodesFile(Spool(str(spool_dir))).write(episodes)
+    assert check().stdout.startswith("SPOOL OK - nothing waits; when a window ends, 3 denials are told | entries=0;")
 
 
 def test_no_spool_is_unknown(check, tmp_path):

@@ -12,6 +12,7 @@ from support import namespaces
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
+from tcpwrap_alert.spool.state import State
 
 
 def test_no_spool_is_a_warning(host, faults):
@@ -69,6 +70,17 @@ def test_age_of_what_waits_decides(host, faults, age_s, state):
     path = Spool(str(host.spool)).enqueue(Denial("sshd", "203.0.113.7"), time.time_ns() - int(age_s * 1e9))
     shutil.chown(host.spool / "new" / path, "daemon")
     assert [text.split(" ")[0] for text in faults("spool")] == state
+
+
+def test_what_was_tried_in_vain_is_a_warning(host, faults):
+    spool = Spool(str(host.spool))
+    shutil.chown(host.spool / "new" / spool.enqueue(Denial("sshd", "203.0.113.7")), "daemon")
+    state = State()
+    state.fail("nagios.example:5667: connection refused", time.time(), 75)
+    spool.write_state(state)
+    (told,) = faults("spool")
+    assert told.startswith("warn 1 waiting, the oldest for ")
+    assert told.endswith(" s: nagios.example:5667: connection refused")
 
 
 def test_a_stale_leader_is_told_and_stays(host, faults):
