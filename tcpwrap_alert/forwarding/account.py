@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..transports import Parcel
 
 
+MAX_LINES = 50  # nobody reads more, and a great spool may hold as many services as results
+
+
 def accepted_as(content: Content, config: Config) -> list[str]:
     """Return a line for each monitor that has accepted `content`, for whoever knows that all of them have."""
     lines = []
@@ -47,6 +50,8 @@ class Account:
         """Note what a monitor has accepted."""
         for parcel in parcels:
             line = _line(monitor, parcel.result.host_name, parcel.result.service_description)
+            if line not in self._accepted and len(self._accepted) >= MAX_LINES:
+                line = f"{_taken_by(monitor)} as others"
             self._accepted[line] = self._accepted.get(line, 0) + 1
 
     def counted(self, count: int) -> None:

@@ -93,8 +93,7 @@ class Pace:
 
     def parcels(self, entries: list[Entry]) -> list[Parcel]:
         """Return what to send: the entries, and what is to be told at the end of windows."""
-        begins = {key_of(entry.content, self._wording) for entry in entries if entry.content.kind == Denial.kind}
-        due = list(self._due(begins))
+        due = list(self._due(entries))
         room = self._wording.fold if self._is_ended or not self.has_windows else self._room()
         return sorted([*due, *make_parcels(entries, self._wording, time.time(), room)], key=lambda one: one.at_s)
 
@@ -172,8 +171,8 @@ class Pace:
         due = {key for key, episode in self._on.items() if episode.is_due(now_ns)}
         return due - waiting_by_key(self._episodes, self._wording).keys() if due else due
 
-    def _due(self, begins: set[str]) -> Iterator[Parcel]:
-        """Yield what is to be told beside the denials that begin episodes."""
+    def _due(self, going: list[Entry]) -> Iterator[Parcel]:
+        """Yield what is to be told beside what goes now: denials that begin episodes, say."""
         now_ns = time.time_ns()
         due = [key for key, episode in self._on.items() if episode.is_due(now_ns) or self._is_flushed(key)]
         if not due and (self._on or not self._episodes.waiting):
@@ -182,6 +181,7 @@ class Pace:
         for key in [*due, ""]:
             if key in lines and key not in self._rejected:
                 yield self._tell(*tell_window(key, lines[key], self._on.get(key), self._wording, self.at_ns))
+        begins = {key_of(entry.content, self._wording) for entry in going if entry.content.kind == Denial.kind}
         ended = [key for key in due if key not in lines]
         goes_on = begins | (self._on.keys() - ended - {QUIET})
         told_ends = [key for key in ended if self._tells_end(key, goes_on)]

@@ -56,7 +56,7 @@ class Pass:
     def scan(self) -> list[str]:
         """Return the names of what is to be tried, oldest first."""
         names = self._spool.scan()
-        self._state.keep_only(set(names))
+        self._state.keep_only(names)
         now_s = time.time()
         self.passed_over = {name for name in names if name in self.faults or self._rests(name, now_s)}
         return [name for name in names if name not in self.passed_over]

@@ -23,6 +23,7 @@ from .files import NamingFailure, read_file, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -87,10 +88,12 @@ class State:
         rejection = self.rejected.get(name)
         return rejection is not None and now_s < rejection.until_s <= now_s + MAX_PAUSE_S
 
-    def keep_only(self, names: set[str]) -> None:
+    def keep_only(self, names: Iterable[str]) -> None:
         """Forget the queue files that are gone."""
-        for noted in (self.rejected, self.unfinished, self.seen):
-            for name in noted.keys() - names:
+        some = [noted for noted in (self.rejected, self.unfinished, self.seen) if noted]
+        there = set(names) if some else set()
+        for noted in some:
+            for name in noted.keys() - there:
                 del noted[name]
 
     def encode(self) -> str:

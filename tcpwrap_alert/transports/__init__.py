@@ -134,5 +134,6 @@ def takes_denials_only(monitor: Monitor) -> bool:
 
 def module_of(monitor: Monitor) -> Any:
     """Return the module of the monitor's scheme: see above for what it has."""
-    # Not by importlib, which the start of a submission does not load otherwise.
-    return __import__(f"{__name__}.{TRANSPORTS[monitor.scheme]}", fromlist=("open_transport",))
+    import importlib
+
+    return importlib.import_module(f".{TRANSPORTS[monitor.scheme]}", __name__)

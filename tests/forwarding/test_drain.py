@@ -9,7 +9,7 @@ import pytest
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
-from tcpwrap_alert.forwarding.account import Account
+from tcpwrap_alert.forwarding.account import MAX_LINES, Account
 from tcpwrap_alert.forwarding.attempt import attempt as drain
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
@@ -163,6 +163,17 @@ def test_caller_hears_of_what_went_as_it_goes(spool, config, answer):
     heard = []
     drain(spool, config, Account(heard.append))
     assert heard == [1, 1]
+
+
+def test_account_of_many_services_is_short(spool, config, answer):
+    for number in range(MAX_LINES + 30):
+        spool.enqueue(CheckResult("firestorm", f"Service {number}", 0, "fine"))
+    answer(lambda text: "")
+    account = Account()
+    drain(spool, config, account)
+    *lines, last = account.lines()
+    assert len(lines) == MAX_LINES
+    assert last.endswith(" as others (30 results)")
 
 
 def test_last_monitor_gets_what_waited_beside_others(spool, write_config, answer):
