@@ -42,7 +42,7 @@ GATHER_S = 0.1  # in a storm there is more already when a pass is over: for so l
 BURST_S = 3.0
 BURST_LOOK_S = 0.2
 # What is read, and folded, before the first of it is sent: this bounds the memory.
-PASS_SIZE = 10_000
+PASS_SIZE = 6_000
 PASS_BYTES = 2_000_000
 
 
