@@ -158,6 +158,12 @@ class Call(NamedTuple):
     changes: bool  # something outside the process
     may_repeat: bool  # before it something may have been sent to a monitor, or a tally written of what waits
     text: str  # as strace shows it
+    after: str  # the last call before it that touches
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What it does, and after what, without what differs from run to run."""
+        return re.sub(r"0x[0-9a-f]+|\d+", "0", self.after), re.sub(r"0x[0-9a-f]+|\d+", "0", self.text)
 
 
 class Job(NamedTuple):
@@ -352,13 +358,15 @@ def parse_calls(text: str, directory: str) -> list[Call]:
     times: Counter[str] = Counter()
     is_start = True
     may_repeat = False
+    after = ""
     for name, rest in [(name, rest) for pid, name, rest in found if pid == found[0][0]][1:]:
         times[name] += 1
         is_start_of_other = name in ("clone", "clone3", "vfork")
         touches = any(word in rest for word in (directory, "<TCP", "<UNIX")) or name == "socket" or is_start_of_other
         changes = touches and name not in LOOKING and (name != "openat" or "O_CREAT" in rest)
         is_start = is_start and not any(word in rest for word in (f"{directory}/sp", f"{directory}/send", "/proc/"))
-        calls.append(Call(is_start, name, times[name], touches, changes, may_repeat, name + rest))
+        calls.append(Call(is_start, name, times[name], touches, changes, may_repeat, name + rest, after))
+        after = name + rest if touches else after
         is_start = is_start and not (name == "read" and "handle_tcp_wrapper>" in rest)
         may_repeat = may_repeat or (name == "sendto" and "<TCP" in rest) or (name == "write" and TALLY in rest)
         may_repeat = may_repeat or (is_start_of_other and "CLONE_THREAD" in rest)
