@@ -16,6 +16,7 @@ those of sysexits.h, where it has one.
 from __future__ import annotations
 
 import errno
+import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -219,3 +220,11 @@ class NotDelivered(TcpwrapAlertError):
         rest = [line for other in self.others for line in other.lines]
         too_many = len(rest) - MAX_LINES
         return [first, *rest[:MAX_LINES], *([f"and {too_many} more like these"] if too_many > 0 else [])]
+
+
+def unforeseen(error: Exception) -> str:
+    """Return the line for an error that is none of these: a bug, or a package that only root can read."""
+    package = os.path.dirname(__file__)
+    if isinstance(error, ImportError) and not os.access(package, os.R_OK | os.X_OK):
+        return f"{package}: the spool's owner sends in place of root, and cannot read this; install it below /opt"
+    return f"bug: {type(error).__name__}: {error}; please report it"

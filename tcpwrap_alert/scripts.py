@@ -11,7 +11,7 @@ import sys
 
 from .check_result import clean
 from .config.read import Config, read_config
-from .errors import EXIT_BUG, EXIT_FOUND, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses
+from .errors import EXIT_BUG, EXIT_FOUND, EXIT_KEPT, EXIT_SPOOL, TcpwrapAlertError, exit_statuses, unforeseen
 from .spool.place import Place
 
 # With its lock, one denial at a time is sent without a spool; bin/handle_tcp_wrapper opens it.
@@ -87,7 +87,7 @@ def submit_check_result() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        _complain("submit_check_result", f"bug: {type(error).__name__}: {error}; please report it")
+        _complain("submit_check_result", unforeseen(error))
         return EXIT_BUG
     return 0
 
@@ -147,7 +147,7 @@ def forward(arguments: list[str]) -> int:
             tell(line)
         return error.exit_status
     except Exception as error:
-        tell(f"bug: {type(error).__name__}: {error}; what waits stays in the spool")
+        tell(f"{unforeseen(error)}; what waits stays in the spool")
         return EXIT_BUG
     return 0
 

@@ -196,6 +196,7 @@ class Run:
         self.module, self.text = module, text
         self.log = ""
         self.directory = tempfile.mkdtemp()
+        os.chmod(self.directory, 0o755)
         self.started = time.monotonic()
         self.timeout_s = timeout_s
         self.pid = os.fork()

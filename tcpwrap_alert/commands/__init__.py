@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses
+from ..errors import EXIT_BUG, EXIT_SPOOL, EXIT_USAGE, TcpwrapAlertError, exit_statuses, unforeseen
 from .common import CorrectingGroup, with_common_options
 from .output import give_up, say
 
@@ -110,7 +110,7 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
         say(f"cannot write the output: {error.strerror}")
         return EXIT_SPOOL
     except Exception as error:
-        say(f"bug: {type(error).__name__}: {error}; please report it")
+        say(unforeseen(error))
         return EXIT_BUG
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from support.configs import NOBODY
 from support.queue_files import DENIAL, names_in
 
+import tcpwrap_alert
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.errors import SpoolError
@@ -72,6 +75,21 @@ def test_p10_what_such_a_root_submits_is_safe(of_nobody, spool, run, write_confi
     assert done.returncode == 74
     (name,) = spool.scan()
     assert spool.maybe_read(name).content == CheckResult("h", "s", 0, "text")
+
+
+def test_p10_a_package_that_only_root_reads_is_told(default_spool, run, write_config, tmp_path):
+    write_config(server=NOBODY)
+    for path in (default_spool, default_spool / "new"):
+        os.chown(path, 65534, 65533)
+    home = tmp_path / "root"
+    shutil.copytree(Path(tcpwrap_alert.__file__).parent, home / "tcpwrap_alert")
+    home.chmod(0o700)
+    code = "from tcpwrap_alert.scripts import end, submit_check_result; end(submit_check_result())"
+    environment = {**os.environ, "PYTHONPATH": str(home)}
+    done = run(sys.executable, "-c", code, "h", "s", "0", "text", env=environment, cwd="/")
+    told = "the spool's owner sends in place of root, and cannot read this; install it below /opt"
+    assert (done.returncode, done.stderr) == (70, f"submit_check_result: {home}/tcpwrap_alert: {told}\n")
+    assert len(names_in(default_spool / "new")) == 1
 
 
 @pytest.fixture
