@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from ..check_result import shown
+from ..check_result import clean, shown
 from ..config.read import Config
 from ..denial import Denial
 from ..forwarding.account import accepted_as
@@ -40,11 +40,23 @@ def command(daemon: str, client: str, verbose: bool, is_dry_run: bool, config: C
         if is_told(verbose):
             tell(accepted_as(denial, config))
     if sys.stderr and sys.stderr.isatty():
-        _tell_misspelt(daemon)
+        _tell_misspelt(daemon, client)
 
 
-def _tell_misspelt(daemon: str) -> None:
+def _is_address(word: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _tell_misspelt(daemon: str, client: str) -> None:
     from ..libwrap.daemons import hint_for
 
-    if hint := hint_for(daemon):
+    if _is_address(daemon):
+        say(f"{daemon} is an address; the daemon comes first: tcpwrap-alert deny {clean(client)} {daemon}")
+    elif hint := hint_for(daemon):
         say(f"no daemon here asks TCP wrappers by the name {shown(daemon)}; {hint}")

@@ -208,6 +208,12 @@ def test_a_misspelt_daemon_is_corrected(peer, daemon):
     assert shown.endswith(": no daemon here asks TCP wrappers by the name 'sshdd'; did you mean sshd?\n")
 
 
+def test_daemon_and_client_in_the_wrong_order_are_told(daemon):
+    status, shown = run_on_terminal(*DENY, "203.0.113.7", "sshd")
+    assert (status, shown.splitlines()[0]) == (0, accepted(daemon).strip())
+    assert shown.endswith("an address; the daemon comes first: tcpwrap-alert deny sshd 203.0.113.7\n")
+
+
 @pytest.mark.parametrize("name", ["sshd", "test", "my-own-daemon"])
 def test_any_other_daemon_is_taken_as_it_is(daemon, name):
     assert run_on_terminal(*DENY, name, "203.0.113.7") == (0, accepted(daemon))
