@@ -100,5 +100,7 @@ def test_any_fault_loses_nothing_and_replay_finishes(pool, tell, had, scenario):
     tell(scenario, calls=len(calls), faults=len(outcomes), met=reached, lost=lost, duplicates=duplicates)
     assert [problem for outcome in outcomes for problem in outcome.problems] == []
     assert lost == 0
-    # With several monitors chance says which thread loads a module, and so how many calls the first one makes.
-    assert reached >= (0.98 if len(SCENARIOS[scenario].up) == 1 else 0.85) * len(outcomes)
+    # With several monitors chance says which thread loads a module, and so how many calls the first one makes. What an
+    # earlier scenario had counts as met: it was, there.
+    all_faults = len(list(every_fault(calls, frozenset()))) if IS_FULL else len(outcomes)
+    assert len(outcomes) - reached <= (0.02 if len(SCENARIOS[scenario].up) == 1 else 0.15) * all_faults
