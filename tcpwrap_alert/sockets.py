@@ -9,6 +9,6 @@ from __future__ import annotations
 try:
     import _socket as socket
 except ImportError:  # an implementation of Python that keeps all of it in one module
-    import socket  # type: ignore[no-redef]
+    import socket  # type: ignore[no-redef]  # one of the two
 
 __all__ = ["socket"]

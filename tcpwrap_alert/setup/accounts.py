@@ -88,7 +88,7 @@ class User(Step):
         self._spool = spool
 
     @property
-    def what(self) -> str:  # type: ignore[override]
+    def what(self) -> str:  # type: ignore[override]  # a step's name is plain text, and this one is found out
         """Name the owner of the spool."""
         return f"user {self._owner.names()[0]}"
 

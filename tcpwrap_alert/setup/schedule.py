@@ -37,7 +37,7 @@ class Schedule(Step):
         self._owner = owner
 
     @property
-    def what(self) -> str:  # type: ignore[override]
+    def what(self) -> str:  # type: ignore[override]  # a step's name is plain text, and this one is found out
         """Name the timer or the line of cron that is there, or will be."""
         found = self._of_others()
         if found:

@@ -18,7 +18,7 @@ SPOOL = "/var/spool/tcpwrap-alert"
 CONFIG = "/etc/tcpwrap-alert/send_nsca.cfg"
 STRANGER = "203.0.113.99"
 SESSION = "SSH_CONNECTION=198.51.100.7 40000 192.0.2.1 22"
-VALUES = "--server 127.0.0.1 --password-file /root/password --method 14 --host-name firestorm"
+VALUES = "--server 127.0.0.1 --password-file /var/tmp/password --method 14 --host-name firestorm"
 LISTING = "find /etc /var/spool -not -name '.updated' -printf '%p %u %g %m %T@ %i\\n' | sort; cat /etc/hosts.*"
 QUEUE = f"{PIP}/tcpwrap-alert queue; ls -l /srv; systemctl status nsca || :"
 # What pip does, where there is none: Debian's Python looks for our files below /usr/local.
@@ -31,8 +31,8 @@ mkdir -p /opt/tcpwrap-alert /usr/local/share/tcpwrap-alert/systemd
 cp -r bin /opt/tcpwrap-alert
 cp -r tcpwrap_alert /usr/local/lib/python3*/dist-packages
 cp -r packaging/systemd/. /usr/local/share/tcpwrap-alert/systemd
-install -m 600 /dev/null /root/password
-echo s3cret >/root/password
+install -m 600 /dev/null /var/tmp/password
+echo s3cret >/var/tmp/password
 cat >/etc/nsca.cfg <<END
 password=s3cret
 decryption_method=14

@@ -15,6 +15,7 @@ from peers.nagios import COMMAND_FILE, Nagios
 from peers.nrdp import Nrdp
 from peers.nsca_ng import NscaNg
 from peers.relays import relay
+from support.missing import skip_or_fail
 
 SECRET = "s3cret"
 SENT = "Alerts arrive: sent by tcpwrap-alert check at "
@@ -203,7 +204,7 @@ def test_check_result_folder_is_read_back(host, nagios, told):
 def zone(tmp_path_factory):
     program = shutil.which("icinga2", path="/usr/sbin:/usr/bin")
     if program is None:
-        pytest.skip("icinga2 is not installed")
+        skip_or_fail("icinga2 is not installed")
     zone = IcingaZone(program, tmp_path_factory.mktemp("icinga") / "zone", "icinga-a")
     zone.start()
     yield zone
