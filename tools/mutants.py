@@ -66,11 +66,14 @@ TESTS = {
     "forwarding/boxes": "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py",
     "forwarding/counting": "forwarding/test_counting.py forwarding/test_metrics.py",
     "forwarding/denied": "commands/test_top.py",
-    "forwarding/drain": "forwarding/test_drain.py forwarding/test_drain_sync.py forwarding/test_submit.py",
+    "forwarding/drain": (
+        "forwarding/test_drain.py forwarding/test_drain_sync.py forwarding/test_submit.py forwarding/test_counting.py "
+        "forwarding/test_metrics.py commands/test_speaking.py"
+    ),
     "forwarding/health": "commands/test_check_spool.py commands/test_heartbeat.py",
-    "forwarding/lead": "forwarding/test_lead.py",
+    "forwarding/lead": "forwarding/test_lead.py forwarding/test_metrics.py forwarding/test_staying.py",
     "forwarding/leaving": "forwarding/test_drain.py forwarding/test_submit.py",
-    "forwarding/pace": "forwarding/test_episodes.py model/test_counts.py",
+    "forwarding/pace": "forwarding/test_episodes.py forwarding/test_counting.py model/test_counts.py",
     "forwarding/replay": "forwarding/test_drain.py commands/test_replay.py",
     "forwarding/sharing": "forwarding/test_lead.py",
     "forwarding/staying": "forwarding/test_staying.py forwarding/test_episodes.py forwarding/test_lead.py",

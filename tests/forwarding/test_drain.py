@@ -9,8 +9,10 @@ import pytest
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
 from tcpwrap_alert.errors import ConnectError, NotDelivered, RejectedError
+from tcpwrap_alert.forwarding import drain as drain_module
 from tcpwrap_alert.forwarding.account import MAX_LINES, Account
 from tcpwrap_alert.forwarding.attempt import attempt as drain
+from tcpwrap_alert.forwarding.drain import GATHER_S
 from tcpwrap_alert.forwarding.replay import replay
 from tcpwrap_alert.forwarding.waiting import list_waiting
 
@@ -174,6 +176,44 @@ def test_account_of_many_services_is_short(spool, config, answer):
     *lines, last = account.lines()
     assert len(lines) == MAX_LINES
     assert last.endswith(" as others (30 results)")
+
+
+@pytest.mark.parametrize("follows", [0, 1], ids=["nothing", "one"])
+def test_what_comes_meanwhile_goes_after_a_moment(spool, config, answer, monkeypatch, follows):
+    """So the next connection takes more of a storm; a single result is not held up."""
+    slept_s, more = [], iter(range(follows))
+
+    def accept(_text):
+        for number in more:
+            spool.enqueue(CheckResult("firestorm", "Disk", 0, f"later {number}"))
+        return ""
+
+    monkeypatch.setattr("time.sleep", slept_s.append)
+    enqueue(spool, 1)
+    transport = answer(accept)
+    drain(spool, config)
+    assert (len(transport.seen), slept_s) == (1 + follows, [GATHER_S] * follows)
+
+
+def test_failure_is_told_to_the_transport(spool, config, monkeypatch):
+    """It may have a connection to close."""
+    told = []
+
+    class Failing:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, kind, *_):
+            told.append(kind)
+
+        def deliver(self, parcels):
+            raise ConnectError("gone", "m:1")
+
+    monkeypatch.setattr(drain_module, "open_transport", lambda monitor, memory: Failing())
+    enqueue(spool, 1)
+    with pytest.raises(NotDelivered):
+        drain(spool, config)
+    assert told == [ConnectError]
 
 
 def test_last_monitor_gets_what_waited_beside_others(spool, write_config, answer):

@@ -370,6 +370,44 @@ def test_full_disk_sends_what_it_cannot_count(spool, config, clock, seen, deny, 
     assert counted(seen) == 3
 
 
+def test_full_disk_keeps_quiet_clients_waiting(spool, configure, clock, seen, deny, monkeypatch):
+    """They are told once a day, so they do not go at once when they cannot be counted."""
+    config = configure(quiet="192.0.2.10")
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr("tcpwrap_alert.spool.episodes_file.write_aside", fail)
+        deny("192.0.2.10")
+        (fault, *_) = attempt(spool, config).faults.items()
+    assert fault[0] == f"{spool.new}/0.x"
+    assert "cannot write: No space left on device" in str(fault[1])
+    assert (seen, spool.scan()) == ([], ["0.x"])
+    attempt(spool, config)
+    assert spool.scan() == []
+    clock.set(24 * 60 + 1)
+    attempt(spool, config)
+    assert counted(seen) == 1
+
+
+def test_p3_tally_is_on_disk_before_its_files_go(spool, config, clock, seen, deny, monkeypatch):
+    deny(ATTACKER)
+    attempt(spool, config)
+    done = []
+    really = Spool.remove
+
+    def remove(_spool, name):
+        done.append(name)
+        really(spool, name)
+
+    monkeypatch.setattr("tcpwrap_alert.spool.episodes_file.fsync_path", done.append)
+    monkeypatch.setattr(Spool, "remove", remove)
+    deny(ATTACKER)
+    attempt(spool, config)
+    assert done[:2] == [spool.path, "1.x"]
+
+
 def test_file_that_cannot_be_written_is_told_rarely(spool, config, clock, seen, deny, monkeypatch):
     """What was told stays in it: it is told again at the end of the next window, not each minute."""
     for _ in range(3):
@@ -407,12 +445,18 @@ def test_counted_file_that_is_left_counts_once(spool, config, clock, seen, deny,
     assert counted(seen) == 2
 
 
-def test_episodes_file_at_fault_is_set_aside(spool, spool_dir, config, clock, seen, deny):
+def test_episodes_file_at_fault_is_set_aside(spool, spool_dir, config, clock, seen, deny, monkeypatch):
+    told = []
+    monkeypatch.setattr("tcpwrap_alert.spool.episodes_file.tell", told.append)
     (spool_dir / "episodes").write_bytes(b"tcpwrap-alert 1 episodes\0\ntally")
     deny(ATTACKER)
     attempt(spool, config)
     assert seen == [TEXT]
-    assert [path.name.split(".")[0] for path in (spool_dir / "corrupt").iterdir()] == ["episodes"]
+    (path,) = (spool_dir / "corrupt").iterdir()
+    assert path.name.split(".")[0] == "episodes"
+    (line,) = told
+    assert line.startswith(f"{spool_dir}/episodes: ")
+    assert line.endswith(f"; moved to {path}, and its denials are not sent")
 
 
 def test_clients_of_a_network_count_as_one(spool, configure, clock, seen, deny):

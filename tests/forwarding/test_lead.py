@@ -243,6 +243,40 @@ def test_spool_that_cannot_be_scanned_is_told(spool, config, told, monitors, mon
     assert not spool.leader.exists()
 
 
+def test_fault_of_a_moment_costs_no_last_scan(spool, config, told, monitors, monkeypatch):
+    """What is denied after it, and finds a leader, is sent by that leader."""
+    faults = [SpoolError("new: cannot remove")]
+    really = Leader.resign
+
+    def check(_spool):
+        if faults:
+            raise faults.pop()
+
+    def resign(leader):
+        if len(spool.scan()) == 1:
+            deny(spool, "203.0.113.8")
+        really(leader)
+
+    monkeypatch.setattr(Spool, "check_removable", check)
+    monkeypatch.setattr(Leader, "resign", resign)
+    deny(spool, "203.0.113.7")
+    lead(spool, config)
+    assert monitors[""].seen == ["Denied sshd-203.0.113.7", "Denied sshd-203.0.113.8"]
+
+
+def test_replay_that_leaves_nothing_ends_the_pause(spool, config, told, monitors, monkeypatch):
+    def sleep(_seconds):
+        monitors[""].script = lambda text: ""
+        attempt(spool, config)
+
+    monitors[""].script = lambda text: DOWN
+    monkeypatch.setattr("time.sleep", sleep)
+    deny(spool, "203.0.113.7")
+    lead(spool, config)
+    assert monitors[""].seen == ["Denied sshd-203.0.113.7"] * 2
+    assert not spool.leader.exists()
+
+
 def test_forwarder_of_two_monitors_ends_when_told(spool, tmp_path, monkeypatch):
     """Not when the conversations that its threads wait for are over."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
