@@ -223,8 +223,10 @@ class NotDelivered(TcpwrapAlertError):
 
 
 def unforeseen(error: Exception) -> str:
-    """Return the line for an error that is none of these: a bug, or a package that only root can read."""
-    package = os.path.dirname(__file__)
-    if isinstance(error, ImportError) and not os.access(package, os.R_OK | os.X_OK):
-        return f"{package}: the spool's owner sends in place of root, and cannot read this; install it below /opt"
+    """Return the line for an error that is none of these: a bug, or a package or a Python that only root can read."""
+    if isinstance(error, ImportError):
+        for path in (os.path.dirname(__file__), os.path.dirname(os.__file__)):
+            if not os.access(path, os.R_OK | os.X_OK):
+                advice = "install it below /opt, by a Python that everybody may run"
+                return f"{path}: the spool's owner sends in place of root, and cannot read this; {advice}"
     return f"bug: {type(error).__name__}: {error}; please report it"

@@ -147,4 +147,9 @@ def test_hook_without_program_leaves_no_leader(spool_dir, tmp_path):
 def test_too_few_arguments_are_told(isolated):
     start = len(namespaces.log)
     assert subprocess.run([hook(), CLIENT], check=False).returncode == 64
-    wait_for(lambda: any("called with 1 arguments" in line for line in namespaces.log[start:]), "nothing is told")
+    wait_for(
+        lambda: any(
+            "arguments: 1; hosts.deny must give the client and the daemon" in line for line in namespaces.log[start:]
+        ),
+        "nothing is told",
+    )

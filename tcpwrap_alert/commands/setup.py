@@ -170,7 +170,10 @@ def _show_rules(plan: Plan) -> None:
     if plan.rules.is_there():
         _tell(f"is there: {plan.rules.what}")
         return
-    _tell("rules: write these lines, hosts.allow first, or let --apply write them:")
+    if warning := plan.rules.warning():
+        _tell(f"rules: do not write these lines yet: {warning}")
+    else:
+        _tell("rules: write these lines, hosts.allow first, or let --apply write them:")
     for path, lines in plan.rules.lines():
         if lines:
             _tell(f"  {path}")

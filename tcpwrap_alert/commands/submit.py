@@ -11,6 +11,8 @@ from ..forwarding.submit import submit
 from .options import LITERAL, config_option, dry_run_option, verbose_option
 from .output import is_told, tell, warn
 
+OURS = ("--dry-run", "-v", "--verbose", "--debug", "--help")
+
 
 @click.command("submit", context_settings={**LITERAL, "ignore_unknown_options": True})
 @click.argument("arguments", metavar="HOST [SERVICE] STATE OUTPUT [PERFDATA]", nargs=-1, type=click.UNPROCESSED)
@@ -31,6 +33,8 @@ def command(arguments: tuple[str, ...], verbose: bool, is_dry_run: bool, config:
 
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """
+    if arguments and arguments[-1] in OURS:
+        raise click.UsageError(f"{arguments[-1]} is no text of a result; write options before HOST; nothing was sent")
     result = parse_check_result(arguments)
     warn(config)
     if is_dry_run:

@@ -67,6 +67,8 @@ def command(
             say(line)
     if faults:
         raise faults[0]
+    if not (submits or as_json or as_csv or rows):
+        say(f"no client was denied by {min_hosts} hosts or more; read: {', '.join(paths)}")
 
 
 def _rows(

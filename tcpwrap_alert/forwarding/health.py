@@ -51,7 +51,7 @@ def examine(config: Config, warning_s: int = WARNING_S, critical_s: int = CRITIC
         )
     state = CRITICAL if oldest_s >= critical_s else WARNING if oldest_s >= warning_s or rejection else OK
     text = f"{count} waiting, the oldest for {oldest_s} s: {rejection or why}" if count else rejection
-    text = text or ("nothing waits" if not held else f"nothing waits; when a window ends, {held} denials are told")
+    text = text or ("nothing waits" if not held else f"nothing waits; denials that are told when a window ends: {held}")
     numbers = f"entries={count};;;0 oldest={oldest_s}s;{warning_s};{critical_s};0"
     return Health(state, text, numbers, has_failed=bool(count) and why != NOT_TRIED)
 

@@ -39,6 +39,8 @@ SEEN = "seen"  # one acceptance so far, and no probe
 MAX_WAYS = 100
 PAUSE_S = 0.1
 KNOCK_S = 2.0  # servers look for new connections once a second
+# A server that hangs up by itself, as one whose monitor is down, does so within this time. It rejects nothing.
+HANGS_UP_S = 0.3
 
 
 class Ways:
@@ -99,7 +101,12 @@ def _probe(server: Server, deadline: float) -> str | None:
     """Return how a rejection arrives. Raises OSError: it does not."""
     sock = connect(server, deadline)[0]
     try:
-        sock.settimeout(remaining(deadline))
+        sock.settimeout(min(HANGS_UP_S, remaining(deadline)))
+        try:
+            sock.recv(1, socket.MSG_PEEK)
+            return None
+        except socket.timeout:
+            sock.settimeout(remaining(deadline))
         # Letters are no packet for anybody: decrypted or not, the version is wrong.
         sock.sendall(random_letters(server.layout.packet_length) + EXTRA_BYTE)
         try:

@@ -41,13 +41,17 @@ class Rules(Step):
         """Return the lines that the files do not have yet, hosts.allow first."""
         return [(file.path, file.missing(lines)) for file, lines in self._wanted()]
 
+    def warning(self) -> str:
+        """Return why whoever writes the lines could be locked out by them; nothing if that cannot be."""
+        return self._why_not([file.with_lines(lines) for file, lines in self._wanted()])
+
     def is_there(self) -> bool:
         """See Step."""
         return not any(lines for _, lines in self.lines())
 
     def how(self) -> str:
         """See Step."""
-        if fault := self._why_not([file.with_lines(lines) for file, lines in self._wanted()]):
+        if fault := self.warning():
             raise NotDone(f"{DENY}: {fault}; both files stay as they are")
         written = [f"into {path}: {' and '.join(lines)}" for path, lines in self.lines() if lines]
         return f"write, with a backup beside each file, {', then '.join(written)}"

@@ -57,7 +57,9 @@ def _of_rejections(server: Server, addressed: Server) -> Iterator[Remark]:
     way = RELAY if server.proxy is not None else find_way(addressed, time.monotonic() + server.timeout_s)
     if way is None:
         what = "it did not reject a packet that every nsca rejects, so nobody knows whether it takes results"
-        yield Remark(WARN, what, "If it is another program than nsca, set receiver=single.")
+        yield Remark(
+            WARN, what, "Look whether the monitor runs. If this is another program than nsca, set receiver=single."
+        )
     elif way == RELAY and server.verdict == DIRECT:
         what = "verdict=direct, but a relay hides rejections: what the server rejects counts as accepted, and is lost"
         yield Remark(FAIL, what, "Remove verdict from the configuration.")

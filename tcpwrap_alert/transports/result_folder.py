@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import time
 
 from ..check_result import escape_newlines
@@ -106,7 +107,13 @@ def examine(target: CommandFile) -> Iterator[Remark]:
     from .remarks import OK, Remark
 
     folder = target.path
-    if not os.path.isdir(folder):
+    try:
+        is_folder = stat.S_ISDIR(os.stat(folder).st_mode)
+    except PermissionError:
+        is_folder = True  # perhaps; the next question tells
+    except OSError:
+        is_folder = False
+    if not is_folder:
         raise ConnectError("there is no such directory; see check_result_path in nagios.cfg", folder)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConnectError("cannot write; may the owner of the spool write to it?", folder)

@@ -44,7 +44,9 @@ def test_what_waits_for_a_windows_end_is_told(check, spool_dir):
     episodes.on["=Denied sshd-203.0.113.7"] = Episode(now_ns, now_ns + 10**11, 100, 1, now_ns)
     episodes.tally.add(("sshd", "203.0.113.7", "unknown", "unknown"), 3, now_ns, now_ns)
     EpisodesFile(Spool(str(spool_dir))).write(episodes)
-    assert check().stdout.startswith("SPOOL OK - nothing waits; when a window ends, 3 denials are told | entries=0;")
+    assert check().stdout.startswith(
+        "SPOOL OK - nothing waits; denials that are told when a window ends: 3 | entries=0;"
+    )
 
 
 def test_no_spool_is_unknown(check, tmp_path):

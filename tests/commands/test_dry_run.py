@@ -118,3 +118,12 @@ def test_a_wrong_configuration_is_told(write_config, run, spool_dir):
     done = run("tcpwrap-alert", "deny", "--dry-run", "sshd", "203.0.113.7")
     assert (done.returncode, done.stdout) == (78, "")
     assert os.listdir(spool_dir / "new") == []
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "-v", "--help"])
+def test_option_behind_the_text_is_no_part_of_it(run, spool_dir, option):
+    """Whoever wants to see only must not send."""
+    done = run("tcpwrap-alert", "submit", "firestorm", "Disk", "OK", "fine", option)
+    assert done.returncode == 64
+    assert f"{option} is no text of a result; write options before HOST" in done.stderr
+    assert list((spool_dir / "new").iterdir()) == []

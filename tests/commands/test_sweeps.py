@@ -70,6 +70,12 @@ def test_log_that_is_named_twice_counts_once(log, run, tmp_path):
     assert row["denials"] == 6
 
 
+def test_no_sweep_is_told_with_what_was_read(log, run):
+    done = run("tcpwrap-alert", "sweeps", "--hosts", "7", str(log))
+    assert done.returncode == 0
+    assert done.stderr == f"tcpwrap-alert: no client was denied by 7 hosts or more; read: {log}\n"
+
+
 @pytest.mark.parametrize(("options", "count"), [(["--hosts", "6"], 1), (["--hosts", "7"], 0), (["--since", "1s"], 0)])
 def test_threshold_and_age(log, run, options, count):
     assert len(json.loads(run("tcpwrap-alert", "sweeps", "--json", *options, str(log)).stdout)) == count

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 from peers.alertmanager import Alertmanager, Webhooks
-from peers.fake_daemon import answers, in_turn, reads, stock
+from peers.fake_daemon import answers, closes, in_turn, reads, sends_init, stock
 from peers.icinga_api import PASSWORD, IcingaZone
 from peers.nagios import COMMAND_FILE, Nagios
 from peers.nrdp import Nrdp
@@ -67,6 +67,14 @@ def test_a_relay_is_found(host, nsca, told, peer, tmp_path, verdict, state, text
         host.write_config(server=f"127.0.0.1:{port}", password=SECRET, encryption_method=14, verdict=verdict)
         assert told()[-1] == (state, text)
     assert nsca.results() == []
+
+
+def test_a_monitor_that_is_down_is_no_relay(host, start, told):
+    """An nsca whose Nagios is down hangs up after its init packet."""
+    daemon = start(sends_init(closes), method=14, password=SECRET.encode())
+    host.write_config(server=f"127.0.0.1:{daemon.port}", password=SECRET, encryption_method=14)
+    state, text = told()[-1]
+    assert (state, text[:46]) == ("warn", "it did not reject a packet that every nsca rej")
 
 
 def test_send_arrives_and_says_what_nsca_cannot_tell(nsca, told, host):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 from pathlib import Path
 
@@ -193,6 +194,8 @@ def test_rules_that_may_lock_out_are_not_written(host, options, ssh_from, allow,
     dry = host.run("--apply", *options, "--dry-run", ssh_from=ssh_from)
     assert dry.returncode == 1
     assert said in dry.stdout
+    shown = host.done(*options, ssh_from=ssh_from)
+    assert re.search(f"rules: do not write these lines yet: .*{said}", shown)
 
 
 def test_named_network_is_enough_without_a_session(host):
