@@ -47,9 +47,9 @@ class Host:
         shell.run(block._replace(text=block.text[begin:end]))
         shell.type("PATH=$PATH:/opt/tcpwrap-alert/bin\n")
 
-    def nsca(self, address=MONITOR, password="s3cret"):
+    def nsca(self, address=MONITOR, password="s3cret", **options):
         """Start the NSCA server of README's monitor, or another one."""
-        return self._start_nsca(address=address, port=5667, method=14, password=password)
+        return self._start_nsca(address=address, port=5667, method=14, password=password, **options)
 
     def name(self, name):
         """Give this machine one more name."""
@@ -284,6 +284,12 @@ def wrong_password(host):
     server.start()
     yield
     assert server.results() == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.7"]
+
+
+@stage("troubleshooting", "Connection closed after the init packet")
+def nobody_reads_the_pipe(host):
+    host.nsca(is_pipe=True, aggregate_writes=1)
+    yield
 
 
 @stage("troubleshooting", "No init packet")

@@ -87,7 +87,8 @@ def test_p10_a_package_that_only_root_reads_is_told(default_spool, run, write_co
     code = "from tcpwrap_alert.scripts import end, submit_check_result; end(submit_check_result())"
     environment = {**os.environ, "PYTHONPATH": str(home)}
     done = run(sys.executable, "-c", code, "h", "s", "0", "text", env=environment, cwd="/")
-    told = "the spool's owner sends in place of root, and cannot read this; install it below /opt, by a Python that everybody may run"
+    advice = "install it below /opt, by a Python that everybody may run"
+    told = f"the spool's owner sends in place of root, and cannot read this; {advice}"
     assert (done.returncode, done.stderr) == (70, f"submit_check_result: {home}/tcpwrap_alert: {told}\n")
     assert len(names_in(default_spool / "new")) == 1
 
