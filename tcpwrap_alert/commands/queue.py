@@ -11,7 +11,7 @@ from ..check_result import clean
 from ..config.read import Config
 from ..forwarding.waiting import count_set_aside, list_waiting
 from .options import config_option
-from .output import tell_set_aside, warn
+from .output import say, tell_set_aside, warn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +26,8 @@ def command(as_json: bool, config: Config) -> None:
     Example: tcpwrap-alert queue
     """
     warn(config)
+    if config.fault:
+        say(str(config.fault))
     rows = list_waiting(config)
     if as_json:
         _print_json(rows)

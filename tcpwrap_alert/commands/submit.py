@@ -11,6 +11,7 @@ from ..forwarding.submit import submit
 from .options import LITERAL, config_option, dry_run_option, verbose_option
 from .output import is_told, tell, warn
 
+WITH_OUTPUT = 4  # HOST SERVICE STATE OUTPUT
 OURS = ("--dry-run", "-v", "--verbose", "--debug", "--help")
 
 
@@ -33,8 +34,9 @@ def command(arguments: tuple[str, ...], verbose: bool, is_dry_run: bool, config:
 
     Example: tcpwrap-alert submit firestorm "TCP Wrappers" OK "all quiet"
     """
-    if arguments and arguments[-1] in OURS:
-        raise click.UsageError(f"{arguments[-1]} is no text of a result; write options before HOST; nothing was sent")
+    *words, last = arguments or ("",)
+    if len(words) == WITH_OUTPUT and last in OURS:
+        raise click.UsageError(f"{last} is no performance data; write options before HOST; nothing was sent")
     result = parse_check_result(arguments)
     warn(config)
     if is_dry_run:

@@ -121,9 +121,9 @@ def test_a_wrong_configuration_is_told(write_config, run, spool_dir):
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "-v", "--help"])
-def test_option_behind_the_text_is_no_part_of_it(run, spool_dir, option):
+def test_option_behind_the_text_is_no_performance_data(run, spool_dir, option):
     """Whoever wants to see only must not send."""
     done = run("tcpwrap-alert", "submit", "firestorm", "Disk", "OK", "fine", option)
     assert done.returncode == 64
-    assert f"{option} is no text of a result; write options before HOST" in done.stderr
+    assert f"{option} is no performance data; write options before HOST" in done.stderr
     assert list((spool_dir / "new").iterdir()) == []

@@ -46,3 +46,9 @@ def test_list_for_people_is_shown_as_far_as_it_goes(run, spools):
     assert "firestorm;TCP Wrappers;2;Denied sshd-203.0.113.7" in done.stdout
     assert done.stdout.endswith("\n1 waiting\n")
     assert done.returncode == 74
+
+
+def test_configuration_that_is_none_is_told(run, spool_dir, tmp_path):
+    done = run("tcpwrap-alert", "queue", "--config", str(tmp_path / "none"))
+    assert done.stdout == "0 waiting\n"
+    assert done.stderr.startswith(f"tcpwrap-alert: {tmp_path}/none: cannot read the configuration: No such file")
