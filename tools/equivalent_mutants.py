@@ -6,12 +6,27 @@ What spans several lines is joined by one space. A line that is written anew doe
 from __future__ import annotations
 
 EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
+    "forwarding/boxes": {
+        ("HANDED_AT_ONCE = 1000", "HANDED_AT_ONCE = 1001"): "nobody counts on one more or less",
+    },
     "forwarding/drain": {
         ("PASS_BYTES = 2000000", "PASS_BYTES = 2000001"): "nobody counts on one byte more or less",
         ("return self", "return None"): "whoever enters it has it already",
     },
     "forwarding/sharing": {
         ("return Drained()", "return None"): "never reached: the last pause is 0, and its failure is raised",
+    },
+    "nsca/client": {
+        (
+            "if conversation.silence_s() > HOLD_BACK_S:",
+            "if conversation.silence_s() >= HOLD_BACK_S:",
+        ): "one moment",
+    },
+    "nsca/connect": {
+        (
+            "if left == 1 or time.monotonic() >= deadline:",
+            "if left == 1 or time.monotonic() > deadline:",
+        ): "one moment",
     },
     "nsca/conversation": {
         ("answer = self._sock.recv(1)", "answer = self._sock.recv(2)"): "it only matters whether there is a byte",
@@ -26,8 +41,29 @@ EQUIVALENT: dict[str, dict[tuple[str, str], str]] = {
             "count, = struct.unpack('i', fcntl.ioctl(sock, termios.TIOCOUTQ, struct.pack('i', 1)))",
         ): "the kernel writes the number over what was there",
     },
+    "nsca/packet": {
+        (
+            "if (len(kept) - len(kept.rstrip('\\\\'))) % 2:",
+            "if (len(kept) + len(kept.rstrip('\\\\'))) % 2:",
+        ): "it only matters whether it is odd",
+    },
+    "nsca/padding": {
+        (
+            "start = int.from_bytes(os.urandom(2), 'big') % (POOL_BYTES - length + 1)",
+            "start = int.from_bytes(os.urandom(3), 'big') % (POOL_BYTES - length + 1)",
+        ): "a random place is as good as another",
+    },
     "nsca/ways": {
         ("sock.settimeout(remaining(deadline))", "pass"): "it still has the limit of the init packet, read just before",
         ("continue", "pass"): "the loop has nothing behind it",
+    },
+    "transports/https": {
+        (
+            "limit = MAX_HEADERS_BYTES if limit < 0 else limit",
+            "limit = MAX_HEADERS_BYTES if limit <= 0 else limit",
+        ): "nobody asks for a line of no bytes",
+    },
+    "transports/icinga2_asked": {
+        ("time.sleep(PAUSE_S)", "pass"): "it then asks more often, and hears the same",
     },
 }

@@ -68,13 +68,13 @@ TESTS = {
     "forwarding/denied": "commands/test_top.py",
     "forwarding/drain": (
         "forwarding/test_drain.py forwarding/test_drain_sync.py forwarding/test_submit.py forwarding/test_counting.py "
-        "forwarding/test_metrics.py commands/test_speaking.py"
+        "forwarding/test_episodes.py forwarding/test_metrics.py commands/test_speaking.py"
     ),
     "forwarding/health": "commands/test_check_spool.py commands/test_heartbeat.py",
     "forwarding/lead": "forwarding/test_lead.py forwarding/test_metrics.py forwarding/test_staying.py",
     "forwarding/leaving": "forwarding/test_drain.py forwarding/test_submit.py",
     "forwarding/pace": "forwarding/test_episodes.py forwarding/test_counting.py model/test_counts.py",
-    "forwarding/replay": "forwarding/test_drain.py commands/test_replay.py",
+    "forwarding/replay": "forwarding/test_drain.py forwarding/test_metrics.py commands/test_replay.py",
     "forwarding/sharing": "forwarding/test_lead.py",
     "forwarding/staying": "forwarding/test_staying.py forwarding/test_episodes.py forwarding/test_lead.py",
     "forwarding/summary": "forwarding/test_fold.py forwarding/test_episodes.py",
@@ -94,16 +94,18 @@ TESTS = {
         "nsca/test_acknowledged.py nsca/test_client.py nsca/test_connection.py nsca/test_single_receivers.py"
     ),
     "nsca/padding": "nsca/test_padding.py nsca/test_packet.py",
-    "nsca/proxy": "transports/test_proxy.py",
+    "nsca/proxy": "transports/test_proxy.py transports/test_https.py",
     "nsca/receiver": "nsca/test_receiver.py nsca/test_single_receivers.py",
     "nsca/rijndael": "nsca/test_cipher.py",
     "nsca/ways": "nsca/test_ways.py forwarding/test_ways.py",
+    "transports/alertmanager": "transports/test_alertmanager.py doctor/test_monitors.py",
     "transports/command_file": "transports/test_command_file.py commands/test_speaking.py",
     "transports/http_way": "doctor/test_monitors.py",
     "transports/https": "transports/test_https.py transports/test_on_the_wire.py transports/test_proxy.py",
     "transports/icinga2_answer": "transports/test_icinga2.py",
     "transports/icinga2_asked": "doctor/test_monitors.py",
     "transports/nsca_way": "doctor/test_monitors.py",
+    "transports/nsca_ng": "transports/test_nsca_ng.py commands/test_dry_run.py",
     "transports/psk": "transports/test_nsca_ng.py",
     "transports/remarks": "doctor/test_monitors.py commands/test_speaking.py",
     "transports/result_folder": "transports/test_result_folder.py commands/test_speaking.py",

@@ -63,7 +63,7 @@ def attempt(spool: Spool, config: Config, account: Account | None = None, tries_
     return drained
 
 
-def drain_all(boxes: list[Box], account: Account | None = None, tries_rested: bool = False) -> Drained:
+def drain_all(boxes: list[Box], account: Account | None, tries_rested: bool) -> Drained:
     """Drain all boxes at the same time, and say what was done in all of them together.
 
     Raises:

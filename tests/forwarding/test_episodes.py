@@ -15,6 +15,7 @@ from tcpwrap_alert.errors import ConnectError, NotDelivered, WindowOpen
 from tcpwrap_alert.forwarding.attempt import attempt
 from tcpwrap_alert.forwarding.submit import submit
 from tcpwrap_alert.forwarding.waiting import list_waiting, measure_spools
+from tcpwrap_alert.spool.episodes_file import EpisodesFile
 from tcpwrap_alert.spool.history import counts_since
 from tcpwrap_alert.spool.spool import Spool
 
@@ -114,6 +115,22 @@ def test_what_a_window_tells_has_the_time_of_its_end(spool, config, clock, answe
             deny(ATTACKER)
         attempt(spool, config)
     assert transport.times_s == pytest.approx([NOON_S, NOON_S + 5 * MINUTE_S], rel=0, abs=0.01)
+
+
+def test_what_comes_as_others_are_counted_goes_at_once(spool, config, clock, seen, deny, monkeypatch):
+    deny(ATTACKER)
+    attempt(spool, config)
+    really = EpisodesFile.take_in
+
+    def take_in(*arguments):
+        faults = really(*arguments)
+        deny("203.0.113.8")
+        return faults
+
+    monkeypatch.setattr(EpisodesFile, "take_in", take_in)
+    deny(ATTACKER)
+    attempt(spool, config)
+    assert seen == [TEXT, "Denied sshd-203.0.113.8"]
 
 
 def test_single_denial_has_no_further_message(spool, config, clock, seen, deny):

@@ -97,10 +97,13 @@ def test_result_names_its_service_and_sets_no_other(zone, node):
     assert (node.service("Closed").get("last_check_result") or {}).get("output") != "mine"
 
 
-def test_host_result_is_taken(zone, node):
-    assert send(endpoint(zone, node), parcel("gone", service_description="", return_code=1)) == [""]
-    answer = node.ask("GET", "/v1/objects/hosts/firestorm")
-    assert answer["results"][0]["attrs"]["last_check_result"]["output"] == "gone"
+@pytest.mark.parametrize("return_code", [0, 1, 2])
+def test_host_result_is_taken(zone, node, return_code):
+    """UP or DOWN: whether a host is unreachable Icinga finds out by itself."""
+    text = f"state {return_code}"
+    assert send(endpoint(zone, node), parcel(text, service_description="", return_code=return_code)) == [""]
+    taken = node.ask("GET", "/v1/objects/hosts/firestorm")["results"][0]["attrs"]["last_check_result"]
+    assert (taken["output"], taken["state"]) == (text, 2 if return_code else 0)
 
 
 def test_least_permission_is_enough(zone, node):

@@ -19,7 +19,7 @@ from support.parcels import AT_S, deliver, parcel
 from tcpwrap_alert.config.values import Endpoint
 from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, DeliveryError, OutcomeTimedOut, RejectedError
 from tcpwrap_alert.transports import psk
-from tcpwrap_alert.transports.nsca_ng import open_transport
+from tcpwrap_alert.transports.nsca_ng import NscaNgTransport, open_transport
 
 PASSWORD = b"s3cret-psk"
 WAYS = ["ctypes", *(["ssl"] if getattr(ssl, "HAS_PSK", False) else [])]
@@ -157,6 +157,21 @@ def test_server_that_dies_leaves_no_false_success(server):
         server.stop()
         with pytest.raises(DeliveryError):
             deliver(transport, [parcel("b")])
+
+
+def test_session_ends_by_quit(server, monkeypatch):
+    """Else the server logs a broken connection for each."""
+    asked = []
+    really = NscaNgTransport._ask
+
+    def ask(transport, line):
+        asked.append((line.split()[0], really(transport, line)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(NscaNgTransport, "_ask", ask)
+    send(server, parcel())
+    assert [command for command, _ in asked] == ["MOIN", "PUSH", "QUIT"]
+    assert asked[-1][1].startswith("OKAY")
 
 
 def test_without_libssl_it_is_said_what_is_missing(monkeypatch, isolated, peer, tmp_path):
