@@ -174,8 +174,11 @@ def _places(spool: Spool, config: Config) -> list[_Place]:
     if is_shared(boxes, spool):
         names = [monitor.name or str(monitor) for monitor in monitors]
         places = [_Place(spool, monitor.wording, name, "") for monitor, name in zip(monitors, names)] + places
-    gone = f"no section of {config.path} has this name any more; name one so, or remove the files"
-    return places + [_Place(box, config.wording, box.name, gone) for box in left_behind(spool, monitors)]
+    return places + [_Place(box, config.wording, box.name, _gone(box, config)) for box in left_behind(spool, monitors)]
+
+
+def _gone(box: Spool, config: Config) -> str:
+    return f"no section of {config.path} is [{box.name}] any more; add one, or remove {box.path}"
 
 
 def _why(name: str, since_s: float, state: State) -> str | None:

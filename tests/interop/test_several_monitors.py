@@ -104,7 +104,7 @@ def test_commands_speak_of_each_monitor(monitors, run, tmp_path):
     assert run("tcpwrap-alert", "queue").stdout == "0 waiting\n"
 
 
-def test_entries_of_a_removed_section_stay(monitors, run, tmp_path):
+def test_entries_of_a_removed_section_stay(monitors, run, tmp_path, spool_dir):
     _, ng, _ = monitors
     ng.stop()
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 75
@@ -113,7 +113,7 @@ def test_entries_of_a_removed_section_stay(monitors, run, tmp_path):
     config.write_text(re.sub(r"\[ng\]\n.*\n.*\n", "", text))
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.8").returncode == 0
     shown = run("tcpwrap-alert", "queue").stdout
-    assert shown.startswith(f"no section of {config} has this name any more; name one so, or remove the files\n")
+    assert shown.startswith(f"no section of {config} is [ng] any more; add one, or remove {spool_dir}/for/ng\n")
     assert shown.endswith("Denied sshd-203.0.113.7\n1 waiting\n")
     config.write_text(text)
     ng.start()
