@@ -76,7 +76,6 @@ class NscaNgTransport:
     def _rejection(self, answer: str) -> str:
         word, _, why = answer.partition(" ")
         if word != "FAIL":
-            self._close()
             raise ProtocolError(f"answered '{answer[:60]}'", self._target)
         return why or "without a reason"
 
@@ -92,7 +91,6 @@ class NscaNgTransport:
         self._buffer = b""
         answer = self._ask(f"MOIN 1 {secrets.token_hex(8)}")
         if answer != "MOIN 1":
-            self._close()
             raise ProtocolError(f"answered '{answer[:60]}' to MOIN; is this an NSCA-ng server?", self._target)
 
     def _ask(self, line: str) -> str:
@@ -107,12 +105,10 @@ class NscaNgTransport:
             self._stream.send_all(request, deadline)
             return self._read_line(self._stream, deadline)
         except socket.timeout as error:
-            self._close()
             raise OutcomeTimedOut(f"no answer within {self._target.timeout_s:g} s", self._target) from error
         except DeliveryError:
             raise
         except OSError as error:
-            self._close()
             raise OutcomeUnknown("broke the connection before it answered", self._target) from error
 
     def _read_line(self, stream: PskStream | StdlibStream, deadline: float) -> str:
@@ -121,7 +117,6 @@ class NscaNgTransport:
                 raise socket.timeout
             chunk = stream.receive(deadline)
             if not chunk or len(self._buffer) > MAX_LINE_BYTES:
-                self._close()
                 what = "ended the session" if not chunk else "answered with an endless line"
                 raise OutcomeUnknown(what, self._target)
             self._buffer += chunk

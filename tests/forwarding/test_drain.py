@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
@@ -193,6 +194,22 @@ def test_what_comes_meanwhile_goes_after_a_moment(spool, config, answer, monkeyp
     transport = answer(accept)
     drain(spool, config)
     assert (len(transport.seen), slept_s) == (1 + follows, [GATHER_S] * follows)
+
+
+def test_long_results_are_read_a_few_at_once(spool, config, monkeypatch):
+    sizes = []
+
+    class Counting(ScriptedTransport):
+        def deliver(self, parcels):
+            sizes.append(len(parcels))
+            return super().deliver(parcels)
+
+    monkeypatch.setattr(drain_module, "open_transport", Counting(lambda text: "").open)
+    monkeypatch.setattr(drain_module, "PASS_BYTES", 300)
+    enqueue(spool, 10)
+    drain(spool, config)
+    assert sum(sizes) == 10
+    assert 1 < max(sizes) < 10
 
 
 def test_failure_is_told_to_the_transport(spool, config, monkeypatch):

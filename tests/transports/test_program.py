@@ -78,6 +78,13 @@ def test_one_rejected_result_holds_up_no_other(program):
     assert send(path, parcel("a"), parcel("bad"), parcel("c")) == ["", "exit status 77", ""]
 
 
+@pytest.mark.parametrize(("count", "runs"), [(1, 1), (2, 3)])
+def test_rejected_batch_is_offered_one_by_one(program, tmp_path, count, runs):
+    parcels = [parcel(f"number {number}") for number in range(count)]
+    assert send(program("echo >>runs; exit 77"), *parcels) == ["exit status 77"] * count
+    assert len((tmp_path / "runs").read_text()) == runs
+
+
 def test_program_that_hangs_ends_with_its_children(program, tmp_path, isolated):
     started_s = time.monotonic()
     with pytest.raises(OutcomeTimedOut, match=r"did not end within 0\.5 s, and was ended"):

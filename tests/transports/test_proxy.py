@@ -260,10 +260,11 @@ def send_again_and_again(data):
         (send_again_and_again(b"x" * 65536), "what answers there is no web proxy"),
         (lambda sock: sock.sendall(b"220 mail.example ESMTP\r\n"), "what answers there is no web proxy"),
         (lambda sock: sock.sendall(b"HTTP/1.1 200 OK\r\n"), "its answer has no end; is this a web proxy?"),
+        (lambda sock: sock.sendall(b"HTTP/1.1 yes\r\n\r\n"), "what answers there is no web proxy"),
         (lambda sock: None, "what answers there is no web proxy"),
         (lambda sock: time.sleep(5), "no answer from the proxy in time"),
     ],
-    ids=["endless head", "endless line", "another server", "half a head", "nothing", "silent"],
+    ids=["endless head", "endless line", "another server", "half a head", "no status", "nothing", "silent"],
 )
 def test_proxy_that_means_harm_is_told(act, told):
     web = HostileWeb(act)
