@@ -68,6 +68,18 @@ def test_relative_paths_mean_what_they_say(spool_dir, mute, tmp_path, monkeypatc
     assert os.listdir(tmp_path / "elsewhere" / "spool" / "new") == []
 
 
+@pytest.mark.parametrize("name", ["-L", "-", "-P", "--"])
+def test_spool_named_like_an_option_is_a_directory(tmp_path, mute, monkeypatch, name):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "work" / name / "new").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TCPWRAP_ALERT_SPOOL", name)
+    assert subprocess.run([hook(), CLIENT, "sshd"], cwd=tmp_path / "work", check=False).returncode == 0
+    mute.accept()[0].close()
+    assert os.listdir(tmp_path / "home") == []
+    assert len(list((tmp_path / "work" / name / "new").iterdir())) == 1
+
+
 def test_variables_of_the_daemon_mean_nothing(spool_dir, tmp_path):
     """What the hook calls its own is not taken from the environment."""
     path = hook_beside(tmp_path / "apart")

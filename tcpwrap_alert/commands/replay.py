@@ -24,7 +24,7 @@ PROGRESS_BAR_FROM = 500
     "--splay",
     "splay_s",
     metavar="SECONDS",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 86_400),
     default=0,
     help="If anything waits, first wait a random time of up to SECONDS, so that many hosts do not send at once.",
 )

@@ -183,4 +183,5 @@ def _show_rules(plan: Plan) -> None:
 
 def _tell(text: str) -> None:
     click.echo(clean(text))
-    sys.stdout.flush()
+    if sys.stdout:
+        sys.stdout.flush()

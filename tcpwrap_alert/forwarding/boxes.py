@@ -12,7 +12,8 @@ P3  An entry leaves the inbox only after every copy is on disk. A crash in betwe
 
 from __future__ import annotations
 
-from ..errors import SpoolBusy
+from ..errors import SpoolBusy, SpoolError
+from ..spool.episodes import Episodes
 from ..spool.episodes_file import release
 from ..spool.passes import Pass
 from .counting import count_denials
@@ -92,7 +93,10 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
     state = spool.read_state()
     one_pass = Pass(spool, state)
     one_pass.take_back()
-    release(spool)
+    try:
+        release(spool)
+    except SpoolError as error:
+        one_pass.faults[f"../{Episodes.kind}"] = error
     names = one_pass.scan()
     if names:
         spool.make_boxes()
@@ -103,9 +107,12 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
             box.spool.enqueue_copies(entries)
         # Every copy is on disk: from here on the boxes are responsible.
         count_denials(spool, entries)
-        for entry in entries:
-            spool.remove(entry.name)
         count += len(entries)
+        for entry in entries:
+            try:
+                spool.remove(entry.name)
+            except SpoolError as error:
+                one_pass.faults[entry.name] = error  # it comes twice, and holds up nothing
     state.succeed()  # what was wrong with the only monitor there was, or with the configuration, holds nothing any more
     spool.write_state(state)
     return Handed(count, one_pass.faults)

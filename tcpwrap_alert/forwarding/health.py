@@ -83,7 +83,7 @@ def beat(config: Config, version: str) -> None:
         wording = monitor.wording
         result = CheckResult(wording.host_name, wording.heartbeat_service, health.state, f"{text} | {numbers}")
         try:
-            with open_transport(monitor, dict(Spool(config.spool_dirs[0]).read_state().transport)) as transport:
+            with open_transport(monitor, _memory(config)) as transport:
                 for outcomes in transport.deliver([Parcel(result, now_s)]):
                     for outcome in outcomes:
                         if not outcome.is_accepted:
@@ -92,6 +92,14 @@ def beat(config: Config, version: str) -> None:
             failure = failure or error
     if failure:
         raise failure
+
+
+def _memory(config: Config) -> dict[str, str]:
+    """Return a copy of what a transport has noted; nothing from a spool that cannot be read, which is to be told."""
+    try:
+        return dict(Spool(config.spool_dirs[0]).read_state().transport)
+    except SpoolError:
+        return {}
 
 
 def _rejection(config: Config) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..config.read import Config
+    from ..config.values import Monitor
     from ..spool.entry import Content
     from ..spool.submitted import Submitted
 
@@ -189,12 +190,23 @@ def describe(content: Content) -> str:
 
 
 def _send_directly(content: Content, spool: Spool, config: Config) -> None:
+    """Send to each monitor. Raise the first failure, when the others have been tried."""
     spool.drop_root()
-    now_s = time.time()
+    failures: list[Exception] = []
     for monitor in config.monitors:
-        result = make_check_result(Entry("", int(now_s * 1e9), content), monitor.wording)
-        with open_transport(monitor, {}) as transport:
-            for outcomes in transport.deliver([Parcel(result, now_s)]):
-                for outcome in outcomes:
-                    if not outcome.is_accepted:
-                        raise RejectedError(outcome.rejection, monitor)
+        try:
+            _send_to(monitor, content)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _send_to(monitor: Monitor, content: Content) -> None:
+    now_s = time.time()
+    result = make_check_result(Entry("", int(now_s * 1e9), content), monitor.wording)
+    with open_transport(monitor, {}) as transport:
+        for outcomes in transport.deliver([Parcel(result, now_s)]):
+            for outcome in outcomes:
+                if not outcome.is_accepted:
+                    raise RejectedError(outcome.rejection, monitor)

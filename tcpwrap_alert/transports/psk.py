@@ -11,26 +11,32 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import select
 import socket
 import ssl
 import time
 
-from ..errors import ConnectError, ConnectTimedOut, RejectedError
+from ..errors import ConnectError, ConnectTimedOut, DeliveryError, RejectedError
 from ..nsca.addresses import remaining
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..config.values import Endpoint
 
 CIPHERS = "PSK"
 NOT_ACCEPTED = "identity or password are not accepted, or the server is not the one that knows them"
+NO_TLS = "it broke off, or does not speak TLS; look whether an NSCA-ng server runs there"
+ALERTS = 1000  # OpenSSL's reason for what the peer's alert says is this and the number of the alert
+CERTIFICATE_VERIFY_FAILED = 134
+REASON_MASK = 0xFFF
 SSL_VERIFY_PEER = 1
 SSL_CTRL_MODE = 33
 SSL_MODE_AUTO_RETRY = 4
 SSL_CTRL_SET_READ_AHEAD = 41  # one read for each record, not one for its head and one for the rest
-SSL_ERROR_ZERO_RETURN = 6
+SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, SSL_ERROR_ZERO_RETURN = 2, 3, 6
 READ_BYTES = 4096
 TIMEOUT_STEP_S = 0.1  # a timeout is set again only when it differs by that much: a session has thousands of steps
 CALLBACK = ctypes.CFUNCTYPE(
@@ -50,6 +56,7 @@ def wrap_psk(sock: socket.socket, endpoint: Endpoint, deadline: float) -> PskStr
     Raises:
         RejectedError: it has not, or it does not accept ours.
         ConnectTimedOut: it did not answer in time.
+        ConnectError: it broke the connection, or does not speak TLS.
     """
     if getattr(ssl, "HAS_PSK", False):
         return StdlibStream(sock, endpoint, deadline)
@@ -72,7 +79,10 @@ class StdlibStream:
         except socket.timeout as error:
             raise ConnectTimedOut("connected, but no TLS in time", endpoint) from error
         except OSError as error:
-            raise RejectedError(NOT_ACCEPTED, endpoint) from error
+            reason = getattr(error, "reason", "") or ""
+            if "ALERT" in reason or isinstance(error, ssl.SSLCertVerificationError):
+                raise RejectedError(NOT_ACCEPTED, endpoint) from error
+            raise ConnectError(NO_TLS, endpoint) from error
 
     def send_all(self, data: bytes, deadline: float) -> None:
         """Send `data`. Raises OSError; socket.timeout at the deadline."""
@@ -106,7 +116,6 @@ class PskStream:
     def __init__(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> None:
         self._sock = sock
         self._endpoint = endpoint
-        self._timeout_s = 0.0
         self._buffer = ctypes.create_string_buffer(READ_BYTES)
         self._ssl = self._context = None
         self._library = library = _load(endpoint)
@@ -118,31 +127,49 @@ class PskStream:
         library.SSL_CTX_set_cipher_list(self._context, CIPHERS.encode())
         library.SSL_CTX_set_psk_client_callback(self._context, self._callback)
         self._ssl = library.SSL_new(self._context)
-        sock.settimeout(None)
-        self._set_timeout(deadline)
+        sock.setblocking(False)
         library.SSL_set_fd(self._ssl, sock.fileno())
-        if library.SSL_connect(self._ssl) != 1:
-            is_late = time.monotonic() >= deadline
+        try:
+            if self._until_done(lambda: library.SSL_connect(self._ssl), deadline) != 1:
+                reason = library.ERR_peek_error() & REASON_MASK
+                knows_no_key = reason >= ALERTS or reason == CERTIFICATE_VERIFY_FAILED
+                raise RejectedError(NOT_ACCEPTED, endpoint) if knows_no_key else ConnectError(NO_TLS, endpoint)
+        except socket.timeout as error:
             self.close()
-            if is_late:
-                raise ConnectTimedOut("connected, but no TLS in time", endpoint)
-            raise RejectedError(NOT_ACCEPTED, endpoint)
+            raise ConnectTimedOut("connected, but no TLS in time", endpoint) from error
+        except DeliveryError:
+            self.close()
+            raise
 
     def send_all(self, data: bytes, deadline: float) -> None:
         """Send `data`. Raises OSError; socket.timeout at the deadline."""
-        self._set_timeout(deadline)
-        if self._library.SSL_write(self._ssl, data, len(data)) != len(data):
-            raise self._error(deadline)
+        count = self._until_done(lambda: self._library.SSL_write(self._ssl, data, len(data)), deadline)
+        if count != len(data):
+            raise ConnectionResetError("the connection broke")
 
     def receive(self, deadline: float) -> bytes:
         """Return what comes next; empty at the end. Raises OSError; socket.timeout at the deadline."""
-        self._set_timeout(deadline)
-        count: int = self._library.SSL_read(self._ssl, self._buffer, READ_BYTES)
+        count = self._until_done(lambda: self._library.SSL_read(self._ssl, self._buffer, READ_BYTES), deadline)
         if count > 0:
             return self._buffer.raw[:count]
         if self._library.SSL_get_error(self._ssl, count) == SSL_ERROR_ZERO_RETURN:
             return b""
-        raise self._error(deadline)
+        raise ConnectionResetError("the connection broke")
+
+    def _until_done(self, step: Callable[[], int], deadline: float) -> int:
+        """Return what a step returns that waits for the peer no longer. Raises socket.timeout at the deadline."""
+        events = {SSL_ERROR_WANT_READ: select.POLLIN, SSL_ERROR_WANT_WRITE: select.POLLOUT}
+        while True:
+            self._library.ERR_clear_error()
+            count = step()
+            wanted = None if count > 0 else events.get(self._library.SSL_get_error(self._ssl, count))
+            if wanted is None:
+                return count
+            poll = select.poll()
+            poll.register(self._sock, wanted)
+            left_s = deadline - time.monotonic()
+            if left_s <= 0 or not poll.poll(left_s * 1000):
+                raise socket.timeout("timed out")
 
     def close(self) -> None:
         """End TLS, and the connection."""
@@ -161,22 +188,6 @@ class PskStream:
         ctypes.memmove(identity, name, len(name))
         ctypes.memmove(key, secret, len(secret))
         return len(secret)
-
-    def _set_timeout(self, deadline: float) -> None:
-        """Let the kernel end a read or write at the deadline: libssl works on the bare, blocking socket."""
-        timeout_s = _rounded_up(remaining(deadline))
-        if timeout_s == self._timeout_s:
-            return
-        self._timeout_s = timeout_s
-        value = int(timeout_s).to_bytes(8, "little") + int(timeout_s % 1 * 1e6).to_bytes(8, "little")
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            self._sock.setsockopt(socket.SOL_SOCKET, option, value)
-
-    @staticmethod
-    def _error(deadline: float) -> OSError:
-        if time.monotonic() >= deadline:
-            return socket.timeout("timed out")
-        return ConnectionResetError("the connection broke")
 
 
 def _rounded_up(seconds: float) -> float:
@@ -215,6 +226,8 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ("SSL_read", ctypes.c_int, [pointer, pointer, ctypes.c_int]),
         ("SSL_get_error", ctypes.c_int, [pointer, ctypes.c_int]),
         ("SSL_shutdown", ctypes.c_int, [pointer]),
+        ("ERR_clear_error", None, []),
+        ("ERR_peek_error", ctypes.c_ulong, []),
     ):
         function = getattr(library, name)
         function.restype = result

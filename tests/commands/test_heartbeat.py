@@ -42,6 +42,15 @@ def test_missing_spool_is_told_as_unknown(run, start_nsca, write_config):
     assert result.startswith("firestorm;TCP Wrappers Alerting;3;")
 
 
+def test_spool_that_is_no_directory_is_told_as_unknown(run, start_nsca, write_config, tmp_path):
+    daemon = start_nsca("single", password="s3cret")
+    write_config(server=f"127.0.0.1:{daemon.port}", password="s3cret", host_name="firestorm")
+    (tmp_path / "spool").touch()
+    assert run("tcpwrap-alert", "heartbeat").returncode == 0
+    (result,) = daemon.results()
+    assert result.startswith("firestorm;TCP Wrappers Alerting;3;")
+
+
 DENIALS_ONLY = "[alerts]\nserver=alertmanager+http://127.0.0.1:1\n"
 
 

@@ -243,6 +243,37 @@ def test_spool_that_cannot_be_scanned_is_told(spool, config, told, monitors, mon
     assert not spool.leader.exists()
 
 
+def test_p4_inbox_file_that_stays_holds_up_no_monitor(spool, two_monitors, monitors, monkeypatch):
+    """As one that only root could make immutable. It goes to each monitor twice, at most once for each attempt."""
+    deny(spool, "203.0.113.7")
+    deny(spool, "203.0.113.8")
+    stays, _ = spool.scan()
+    really = Spool.remove
+
+    def remove(one, name):
+        if one.path == spool.path and name == stays:
+            raise SpoolError(f"{spool.new}/{name}: cannot remove: Operation not permitted")
+        really(one, name)
+
+    monkeypatch.setattr(Spool, "remove", remove)
+    for _ in range(2):
+        drained = attempt(spool, two_monitors)
+        assert [str(fault) for fault in drained.faults.values()] == [
+            f"{spool.new}/{stays}: cannot remove: Operation not permitted"
+        ]
+    assert spool.scan() == [stays]
+    for name in ("a", "b"):
+        assert set(monitors[name].seen) == {"Denied sshd-203.0.113.7", "Denied sshd-203.0.113.8"}
+
+
+def test_p4_directory_named_episodes_holds_up_no_monitor(spool, two_monitors, monitors):
+    os.mkdir(spool.episodes)
+    deny(spool, "203.0.113.7")
+    (fault,) = attempt(spool, two_monitors).faults.values()
+    assert "episodes" in str(fault)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
+
+
 def test_fault_of_a_moment_costs_no_last_scan(spool, config, told, monitors, monkeypatch):
     """What is denied after it, and finds a leader, is sent by that leader."""
     faults = [SpoolError("new: cannot remove")]

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from support.descriptors import leaves_no_descriptor
+from support.scripted import ScriptedTransport
 
 from tcpwrap_alert.check_result import CheckResult
 from tcpwrap_alert.config.read import read_config
@@ -167,3 +168,22 @@ def test_result_that_a_box_cannot_take_is_not_lost(spool, tmp_path, answer, monk
         except NotDelivered:
             assert not is_inbox_sick
     assert len(transport.seen) == 2
+
+
+def test_full_disk_and_a_dead_monitor_cost_no_other(spool, tmp_path, monkeypatch):
+    """P8: each is tried. What the dead one did not get is told."""
+    path = tmp_path / "two.cfg"
+    path.write_text("[a]\nserver=127.0.0.1:1\n[b]\nserver=127.0.0.1:2\n")
+    transports = {"a": ScriptedTransport(lambda text: DOWN), "b": ScriptedTransport(lambda text: "")}
+
+    def fail(self, content):
+        raise SpoolError(f"{self.new}: cannot write: No space left on device")
+
+    monkeypatch.setattr(Spool, "submit", fail)
+    monkeypatch.setattr(
+        "tcpwrap_alert.forwarding.submit.open_transport",
+        lambda monitor, memory: transports[monitor.name].open(monitor, memory),
+    )
+    with pytest.raises(SpoolError, match="and sending it directly failed: m:1: connection refused"):
+        submit(result(), read_config(str(path)))
+    assert [len(transport.seen) for transport in transports.values()] == [1, 1]

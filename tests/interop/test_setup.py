@@ -123,6 +123,12 @@ def test_dry_run_changes_nothing(host):
         assert word in printed
 
 
+def test_output_that_is_closed_is_no_bug(host):
+    done = host.run("--dry-run", before=("sh", "-c", '"$@" >&-', "sh"))
+    assert "bug" not in done.stderr
+    assert done.returncode in (0, 74)
+
+
 def test_dry_run_needs_no_root(host):
     done = host.run("--dry-run", before=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 from peers.nsca_daemon import is_listening, wait_for
@@ -109,7 +109,7 @@ def test_rogue_server_with_certificate_is_not_believed(peer, isolated, tmp_path,
     rogue = Program(argv, port, tmp_path / "rogue.log")
     rogue.start()
     try:
-        with pytest.raises(DeliveryError), open_transport(endpoint(port), {}) as transport:
+        with pytest.raises(RejectedError, match="not the one"), open_transport(endpoint(port), {}) as transport:
             deliver(transport, [parcel("secret alert")])
     finally:
         rogue.stop()
@@ -124,6 +124,52 @@ def test_silent_server_is_given_up_at_the_deadline(way, isolated, tmp_path):
         with pytest.raises(ConnectTimedOut), open_transport(target, {}) as transport:
             deliver(transport, [parcel()])
     assert time.monotonic() - started_s < 3
+
+
+@contextmanager
+def hostile(act):
+    """Serve one connection by `act`, and yield the port."""
+
+    def serve():
+        with listener.accept()[0] as sock:
+            act(sock)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+def test_handshake_in_drips_is_given_up_at_the_deadline(way, isolated):
+    """A record that is announced as long comes byte by byte."""
+    with hostile(drip) as port:
+        started_s = time.monotonic()
+        with pytest.raises(ConnectTimedOut), open_transport(endpoint(port, timeout_s=1.0), {}) as transport:
+            deliver(transport, [parcel()])
+        assert time.monotonic() - started_s < 3
+
+
+def drip(sock):
+    with suppress(OSError):
+        sock.sendall(b"\x16\x03\x03\x40\x00")
+        for _ in range(50):
+            sock.sendall(b"x")
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [lambda sock: None, lambda sock: sock.recv(10), lambda sock: sock.sendall(b"220 mail.example ESMTP\r\n")],
+    ids=["closes", "resets", "another server"],
+)
+def test_server_that_is_none_is_no_rejection(way, isolated, act):
+    with (
+        hostile(act) as port,
+        pytest.raises(ConnectError, match="look whether an NSCA-ng server runs there"),
+        open_transport(endpoint(port), {}) as transport,
+    ):
+        deliver(transport, [parcel()])
 
 
 def test_slow_answer_is_given_up_at_the_deadline(peer, isolated, way):
