@@ -209,5 +209,6 @@ def _why_not_sent(error: DeliveryError, server: Server, delivered: int) -> str:
     if isinstance(error, TimedOut):
         text = f"Error: Timeout after {server.timeout_s:g} seconds ({error})"
     elif isinstance(error, ConnectError):
-        text = f"Error: Could not connect to host {server.host} on port {server.port}: {error.reason}"
+        way = f" through {server.proxy}" if server.proxy else ""
+        text = f"Error: Could not connect to host {server.host} on port {server.port}{way}: {error.reason}"
     return f"{text}; {delivered} data packet(s) before it were sent" if delivered else text

@@ -226,6 +226,13 @@ def test_nobody_listens(send, write_config):
     assert outcome(send("--quiet")) == (2, "", expected)
 
 
+def test_proxy_that_is_down_is_named(run, write_config):
+    write_config(server="127.0.0.1:2", proxy="http://127.0.0.1:1", verdict="auto")
+    done = run("tcpwrap-alert", "send", input="h\ts\t0\to\n")
+    assert done.returncode == 2
+    assert "host 127.0.0.1 on port 2 through proxy 127.0.0.1:1: connection refused" in done.stderr
+
+
 def test_a_name_that_does_not_resolve(send, write_config):
     write_config(password=PASSWORD)
     done = send("nagios.invalid")
