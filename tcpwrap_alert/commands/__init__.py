@@ -105,6 +105,10 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     except BrokenPipeError:  # as in `tcpwrap-alert queue | head`
         give_up(sys.stdout)
         return EXIT_INTERRUPTED
+    except SystemExit as error:
+        if error.code != 1:
+            raise
+        return EXIT_INTERRUPTED  # so click ends when it meets a broken pipe itself
     except OSError as error:
         give_up(sys.stdout)
         say(f"cannot write the output: {error.strerror}")

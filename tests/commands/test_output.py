@@ -92,3 +92,13 @@ def test_a_full_stderr_keeps_the_status_of_an_error(status_of, command, status):
 @pytest.mark.parametrize("command", [("tcpwrap-alert", "--help"), ("submit_check_result", "--help")], ids=" ".join)
 def test_a_help_that_cannot_be_written_is_74(status_of, command):
     assert status_of(command, BOTH) == 74
+
+
+@pytest.mark.parametrize("command", [QUEUE, (*QUEUE, "--json"), ("tcpwrap-alert", "--help")], ids=" ".join)
+def test_output_that_nobody_reads_is_130(spool_dir, write_config, command):
+    write_config(server="127.0.0.1:1")
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "w") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"")
