@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ BIN_DIR = Path(sys.executable).parent
 
 def pytest_configure(config: pytest.Config) -> None:
     """Move this process into namespaces of its own: no test can reach the machine's network, files or syslog."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # we run in the background; what we test would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         namespaces.enter(has_own_pids=hasattr(config, "workerinput"))  # a worker is in those of its parent
     except OSError as error:
