@@ -266,7 +266,7 @@ def test_p4_inbox_file_that_stays_holds_up_no_monitor(spool, two_monitors, monit
         assert set(monitors[name].seen) == {"Denied sshd-203.0.113.7", "Denied sshd-203.0.113.8"}
 
 
-def test_p4_directory_named_episodes_holds_up_no_monitor(spool, two_monitors, monitors):
+def test_p4_directory_episodes_holds_up_no_monitor(spool, two_monitors, monitors):
     os.mkdir(spool.episodes)
     deny(spool, "203.0.113.7")
     (fault,) = attempt(spool, two_monitors).faults.values()

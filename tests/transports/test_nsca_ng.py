@@ -141,7 +141,7 @@ def hostile(act):
         thread.join()
 
 
-def test_handshake_in_drips_is_given_up_at_the_deadline(way, isolated):
+def test_handshake_in_drips_ends_at_the_deadline(way, isolated):
     """A record that is announced as long comes byte by byte."""
     with hostile(drip) as port:
         started_s = time.monotonic()
