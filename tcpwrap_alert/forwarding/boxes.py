@@ -22,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..config.values import Monitor
     from ..errors import TcpwrapAlertError
+    from ..spool.entry import Entry
     from ..spool.spool import Spool
 
 HANDED_AT_ONCE = 1000
@@ -107,12 +108,22 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
             box.spool.enqueue_copies(entries)
         # Every copy is on disk: from here on the boxes are responsible.
         count_denials(spool, entries)
-        count += len(entries)
         for entry in entries:
             try:
                 spool.remove(entry.name)
+                count += 1
             except SpoolError as error:
-                one_pass.faults[entry.name] = error  # it comes twice, and holds up nothing
+                one_pass.faults[entry.name] = error
+                _withdraw(entry, boxes)
     state.succeed()  # what was wrong with the only monitor there was, or with the configuration, holds nothing any more
     spool.write_state(state)
     return Handed(count, one_pass.faults)
+
+
+def _withdraw(entry: Entry, boxes: list[Box]) -> None:
+    """Take the copies back of what stays in the inbox, which the next attempt copies again."""
+    for box in boxes:
+        try:
+            box.spool.remove(entry.name)
+        except SpoolError:
+            pass  # this monitor gets it twice
