@@ -12,6 +12,7 @@ base/utils.c, process_check_result_queue).
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -55,7 +56,7 @@ class ResultFolderTransport:
             try:
                 self._write(encode_results(batch, time.time()))
             except OSError as error:
-                hint = "; may the owner of the spool write to it?" if error.errno in (1, 13) else ""
+                hint = "; may the owner of the spool write to it?" if error.errno in (errno.EPERM, errno.EACCES) else ""
                 raise ConnectError(f"cannot write: {error.strerror}{hint}", self._folder, error.errno) from error
             yield [Outcome(parcel) for parcel in batch]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -12,7 +13,7 @@ from support.parcels import deliver, parcel
 
 from tcpwrap_alert.config.values import CommandFile
 from tcpwrap_alert.errors import ConnectError
-from tcpwrap_alert.transports.result_folder import open_transport
+from tcpwrap_alert.transports.result_folder import ResultFolderTransport, open_transport
 
 FOLDER = f"{ROOT}/spool/checkresults/"
 
@@ -92,3 +93,15 @@ def test_configuration_delivers_through_the_spool(nagios, spool_dir, write_confi
     write_config(server=FOLDER, host_name="firestorm")
     assert run("tcpwrap-alert", "deny", "sshd", "203.0.113.7").returncode == 0
     wait_for(lambda: alerts(nagios) == ["Denied sshd-203.0.113.7"], f"{alerts(nagios)}")
+
+
+@pytest.mark.parametrize(("code", "is_asked"), [(errno.EPERM, True), (errno.EACCES, True), (errno.ENOSPC, False)])
+def test_folder_that_may_not_be_written_is_told(tmp_path, monkeypatch, code, is_asked):
+    def fail(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(ResultFolderTransport, "_write", fail)
+    with pytest.raises(ConnectError) as caught:
+        send(tmp_path, parcel())
+    assert f"cannot write: {os.strerror(code)}" in str(caught.value)
+    assert ("; may the owner of the spool write to it?" in str(caught.value)) == is_asked
