@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import socket
 import time
 import tracemalloc
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from support.parcels import parcel
 
 from tcpwrap_alert.config.values import Endpoint, Tls
 from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, OutcomeTimedOut, OutcomeUnknown, ProtocolError
+from tcpwrap_alert.nsca import proxy
 from tcpwrap_alert.transports import alertmanager, icinga2, nrdp
 
 TIMEOUT_S = 1.0
@@ -304,10 +306,14 @@ def test_silent_name_server_ends_at_the_deadline(isolated):
     assert told_of == "the name did not resolve in time"
 
 
-def test_address_behind_one_that_rejects_is_tried(serve, isolated):
+@pytest.mark.parametrize("dead", [1, 2])
+def test_address_behind_those_that_reject_is_tried(serve, isolated, monkeypatch, dead):
+    """Not by /etc/hosts, which getaddrinfo sorts."""
+
+    def resolve(_host, port, *_):
+        addresses = [*DEAD[:dead], "127.0.0.1"]
+        return [found for one in addresses for found in socket.getaddrinfo(one, port, type=socket.SOCK_STREAM)]
+
     server = serve(sender(OK + b"Content-Length: 0\r\n\r\n"))
-    namespaces.bind_over("/etc/hosts", "127.0.0.2 two.test\n127.0.0.1 two.test\n")
-    try:
-        assert len(send(alertmanager, server, host="two.test")) == 1
-    finally:
-        namespaces.unbind("/etc/hosts")
+    monkeypatch.setattr(proxy, "resolve", resolve)
+    assert len(send(alertmanager, server, host="two.test")) == 1
