@@ -114,7 +114,21 @@ def test_what_a_window_tells_has_the_time_of_its_end(spool, config, clock, answe
         if minutes < 5:
             deny(ATTACKER)
         attempt(spool, config)
-    assert transport.times_s == pytest.approx([NOON_S, NOON_S + 5 * MINUTE_S], rel=0, abs=0.01)
+    times_s = [parcel.at_s for parcel in transport.parcels]
+    assert times_s == pytest.approx([NOON_S, NOON_S + 5 * MINUTE_S], rel=0, abs=0.01)
+
+
+def test_what_a_window_tells_has_its_denials(spool, config, clock, answer, deny):
+    """A monitor that takes denials by themselves makes its alerts of them."""
+    transport = answer(lambda text: "")
+    for minutes in (0, 1, 1, 5):
+        clock.set(minutes)
+        if minutes < 5:
+            deny(ATTACKER)
+        attempt(spool, config)
+    (entry,) = transport.parcels[-1].entries
+    ((words, (count, _, _)),) = entry.content
+    assert (words[:2], count) == (("sshd", ATTACKER), 2)
 
 
 def test_what_comes_as_others_are_counted_goes_at_once(spool, config, clock, seen, deny, monkeypatch):

@@ -10,13 +10,13 @@ from tcpwrap_alert.transports import Outcome, Parcel
 class ScriptedTransport:
     """Answers each parcel with what `script` returns for its text: "" accepts, a text rejects, an error is raised.
 
-    `seen` has the texts of all parcels that were taken, `times_s` their times, `memory` what the spool kept for it.
+    `seen` has the texts of all parcels that were taken, `parcels` the parcels, `memory` what the spool kept for it.
     """
 
     def __init__(self, script: Callable[[str], str | Exception]) -> None:
         self.script = script
         self.seen: list[str] = []
-        self.times_s: list[float] = []
+        self.parcels: list[Parcel] = []
         self.opened = 0
         self.memory: dict[str, str] = {}
 
@@ -36,7 +36,7 @@ class ScriptedTransport:
         """Yield the outcome of each parcel by itself."""
         for parcel in parcels:
             self.seen.append(parcel.result.plugin_output)
-            self.times_s.append(parcel.at_s)
+            self.parcels.append(parcel)
             answer = self.script(parcel.result.plugin_output)
             if isinstance(answer, Exception):
                 raise answer

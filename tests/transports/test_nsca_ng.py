@@ -205,6 +205,18 @@ def test_server_that_dies_leaves_no_false_success(server):
             deliver(transport, [parcel("b")])
 
 
+def test_rejected_push_is_a_rejection(server, monkeypatch):
+    """The server takes the length of a result or rejects it before it has the text."""
+    really = NscaNgTransport._ask
+
+    def ask(transport, line):
+        return "FAIL Command too long" if line.startswith("PUSH") else really(transport, line)
+
+    monkeypatch.setattr(NscaNgTransport, "_ask", ask)
+    assert send(server, parcel()) == ["Command too long"]
+    assert server.lines() == []
+
+
 def test_session_ends_by_quit(server, monkeypatch):
     """Else the server logs a broken connection for each."""
     asked = []
