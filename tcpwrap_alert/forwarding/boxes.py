@@ -114,16 +114,17 @@ def _hand_over(spool: Spool, boxes: list[Box]) -> Handed:
                 count += 1
             except SpoolError as error:
                 one_pass.faults[entry.name] = error
-                _withdraw(entry, boxes)
+                _withdraw(entry, spool, boxes)
     state.succeed()  # what was wrong with the only monitor there was, or with the configuration, holds nothing any more
     spool.write_state(state)
     return Handed(count, one_pass.faults)
 
 
-def _withdraw(entry: Entry, boxes: list[Box]) -> None:
-    """Take the copies back of what stays in the inbox, which the next attempt copies again."""
-    for box in boxes:
-        try:
-            box.spool.remove(entry.name)
-        except SpoolError:
-            pass  # this monitor gets it twice
+def _withdraw(entry: Entry, spool: Spool, boxes: list[Box]) -> None:
+    """Take the copies back of what is still in the inbox: the next attempt copies it again. Twice beats never."""
+    try:
+        if spool.is_from(entry.name, entry.enqueued_at_ns):  # an error may come after the file has gone, over NFS say
+            for box in boxes:
+                box.spool.remove(entry.name)
+    except SpoolError:
+        pass  # monitors get it twice

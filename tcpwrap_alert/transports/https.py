@@ -121,8 +121,7 @@ class HttpConnection:
         stream = _DeadlineStream(sock, deadline)
         try:
             stream.send(request)
-            # It wants a socket, and asks it for makefile() alone.
-            response = http.client.HTTPResponse(stream, method="POST")  # type: ignore[arg-type]
+            response = http.client.HTTPResponse(stream, method="POST")  # type: ignore[arg-type]  # asks for makefile()
             response.begin()
             body = _read_body(response)
         except socket.timeout as error:

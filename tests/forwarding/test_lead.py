@@ -265,6 +265,21 @@ def test_p4_inbox_file_that_stays_holds_up_no_monitor(spool, two_monitors, monit
     assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.8"]] * 2
 
 
+def test_p3_file_that_goes_with_an_error_is_not_lost(spool, two_monitors, monitors, monkeypatch):
+    """As over NFS, where the answer may be lost. Its copies are all there is."""
+    deny(spool, "203.0.113.7")
+    really = Spool.remove
+
+    def remove(one, name):
+        really(one, name)
+        if one.path == spool.path:
+            raise SpoolError(f"{spool.new}/{name}: cannot remove: Input/output error")
+
+    monkeypatch.setattr(Spool, "remove", remove)
+    attempt(spool, two_monitors)
+    assert [monitors[name].seen for name in ("a", "b")] == [["Denied sshd-203.0.113.7"]] * 2
+
+
 def test_p4_directory_episodes_holds_up_no_monitor(spool, two_monitors, monitors):
     os.mkdir(spool.episodes)
     deny(spool, "203.0.113.7")
