@@ -14,6 +14,7 @@ from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
 from support.documents import README, Shell
 from support.installation import MONITOR, Machine, private_machine
+from support.spools import wait_until_left
 
 SPOOL = "/var/spool/tcpwrap-alert"
 PASSWORD = "s3cret"
@@ -68,10 +69,12 @@ def installed(
         "/etc/send_nsca.cfg",
         f"server=127.0.0.1:{daemon.port}\nencryption_method=14\npassword={PASSWORD}\nhost_name=firestorm\nverdict=direct\nwindow=no\n",
     )
-    yield daemon
-    wait_for(lambda: not os.path.exists(f"{SPOOL}/leader"), "the forwarder has not left")
-    namespaces.unbind("/etc/send_nsca.cfg")
-    namespaces.unbind("/var/spool")
+    try:
+        yield daemon
+        wait_until_left(SPOOL)
+    finally:  # what it leaves would cover /var/spool for the tests after it
+        namespaces.unbind("/etc/send_nsca.cfg")
+        namespaces.unbind("/var/spool")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from peers.daemons import ALLOWED, CASES, CLASSIC, DAEMONS, DENIED, PLAIN, ROOT,
 from peers.nsca_daemon import wait_for
 from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
+from support.spools import wait_until_left
 
 SPOOL = "/var/spool/tcpwrap-alert"
 README = (ROOT / "README.md").read_text()
@@ -69,7 +70,7 @@ def start(machine, hosts_deny, peer):
         return running[-1]
 
     yield start
-    wait_for(lambda: not os.path.exists(f"{SPOOL}/leader"), "the forwarder has not left")
+    wait_until_left(SPOOL)
     for daemon in running:
         daemon.stop()
 

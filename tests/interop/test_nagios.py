@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 
@@ -11,6 +10,7 @@ from peers.nagios import COMMAND_FILE, ROOT, Nagios
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.denials import count_denials, deny
+from support.spools import wait_until_left
 
 PASSWORD = "s3cret"
 
@@ -124,10 +124,12 @@ def owned_by_nagios(start_nagios, monkeypatch):
     namespaces.bind_over("/etc/send_nsca.cfg", f"server={COMMAND_FILE}\nhost_name=firestorm\nwindow=no\n")
     namespaces.run("chgrp", "nagios", "/etc/send_nsca.cfg")
     namespaces.run("chmod", "640", "/etc/send_nsca.cfg")
-    yield start_nagios()
-    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
-    for path in ("/etc/send_nsca.cfg", "/var/spool"):
-        namespaces.unbind(path)
+    try:
+        yield start_nagios()
+        wait_until_left("/var/spool/tcpwrap-alert")
+    finally:
+        for path in ("/etc/send_nsca.cfg", "/var/spool"):
+            namespaces.unbind(path)
 
 
 def test_on_the_monitor_itself_nagios_owns_the_spool(owned_by_nagios, run):

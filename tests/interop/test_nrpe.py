@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from peers.nsca_daemon import is_listening, wait_for
 from support import namespaces
+from support.spools import wait_until_left
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.spool import Spool
@@ -188,7 +189,7 @@ def monitored(installed, start_nsca, mounts):
     shutil.chown("/etc/send_nsca.cfg", "root", OWNER)
     os.chmod("/etc/send_nsca.cfg", 0o640)
     yield daemon
-    wait_for(lambda: not (SPOOL / "leader").exists(), "the forwarder has not left")
+    wait_until_left(SPOOL)
 
 
 def replay(run):

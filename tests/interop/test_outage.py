@@ -15,7 +15,7 @@ import pytest
 from peers.nsca_daemon import wait_for
 from support import namespaces
 from support.denials import counted
-from support.spools import failed_at_s, let_grace_pass, reason_of
+from support.spools import failed_at_s, let_grace_pass, reason_of, wait_until_left
 
 from tcpwrap_alert.denial import Denial
 from tcpwrap_alert.spool.queue_file import encode_queue_file
@@ -77,7 +77,7 @@ def test_a_short_outage_heals_without_replay(daemon, spool_dir):
     wait_for(lambda: reason_of(spool_dir), "no attempt was made")
     daemon.start()
     assert len(daemon.wait_for_results(3)) == 3
-    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    wait_until_left(spool_dir)
     assert os.listdir(spool_dir / "new") == []
 
 
@@ -139,7 +139,7 @@ def test_storm_is_delivered_whole_over_few_connections(daemon, spool_dir, tmp_pa
     before = namespaces.connections_accepted()
     drop_all(STORMS[storm], at_once=20)
     wait_for(lambda: counted(daemon.results()) >= 200, "not 200 denials")
-    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    wait_until_left(spool_dir)
     results = daemon.results()
     assert counted(results) == 200
     assert namespaces.connections_accepted() - before <= 20
@@ -282,7 +282,7 @@ def test_the_first_drop_of_all_makes_the_spool(daemon, spool_dir):
     os.rmdir(spool_dir)
     drop_all(CLIENTS, at_once=20)
     assert sorted(daemon.wait_for_results(20)) == sorted(denied(CLIENTS))
-    wait_for(lambda: not (spool_dir / "leader").exists(), "the forwarder has not left")
+    wait_until_left(spool_dir)
     assert os.listdir(spool_dir / "new") == []
 
 
@@ -525,7 +525,7 @@ def test_unreadable_file_is_shown_and_holds_no_other(daemon, waiting, spool_of_a
     assert sorted(daemon.wait_for_results(2)) == denied(CLIENTS[:2])
     (row,) = waiting()
     assert "new/bad: cannot read: Permission denied" in row["why"]
-    wait_for(lambda: not os.path.exists("/var/spool/tcpwrap-alert/leader"), "the forwarder has not left")
+    wait_until_left("/var/spool/tcpwrap-alert")
     drop_all(CLIENTS[2:3])
     assert daemon.wait_for_results(3)[2:] == denied(CLIENTS[2:3])
 

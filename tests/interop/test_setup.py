@@ -14,6 +14,7 @@ from support import namespaces
 from support.documents import ROOT, Shell
 from support.host_setup import PROGRAM, HostSetup, contents, listing
 from support.installation import DESK, MONITOR, STRANGER
+from support.spools import wait_until_left
 
 ALLOW, DENY = Path("/etc/hosts.allow"), Path("/etc/hosts.deny")
 CONFIG = Path("/etc/tcpwrap-alert/send_nsca.cfg")
@@ -66,7 +67,7 @@ def test_guide_leads_to_an_alert_and_back(host, nsca):
     with Shell(environment, host.machine.checkout) as shell:
         shell.follow(GUIDE, "One command")
         assert nsca.wait_for_results(1) == ["firestorm;TCP Wrappers;2;Denied test-203.0.113.7"]
-        wait_for(lambda: not (SPOOL / "leader").exists(), "the forwarder has not left")
+        wait_until_left(SPOOL)
         shell.follow(GUIDE, "Undo it")
     assert not is_user()
     assert DENY.read_text() == "# who may not\n"

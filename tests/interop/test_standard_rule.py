@@ -10,6 +10,7 @@ from peers.daemons import ALLOWED, DAEMONS, DENIED, HOOK
 from peers.nsca_daemon import is_listening, wait_for
 from peers.running_daemon import Client, RunningDaemon
 from support import namespaces
+from support.spools import wait_until_left
 
 from tcpwrap_alert.libwrap.check_rules import check_rules
 
@@ -38,6 +39,7 @@ def sshd(installed, hosts_deny, bin_dir, peer):
         return b"SSH-2.0-" in client.received
 
     yield start
+    wait_until_left("/var/spool/tcpwrap-alert")
     for daemon in started:
         daemon.stop()
     namespaces.unbind("/run")
