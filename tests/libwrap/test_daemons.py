@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.elf import program
-from support.machine import LINKED, NOT_LINKED, Machine
+from support.machine import LINKED, NOT_LINKED
 
 from tcpwrap_alert.libwrap import daemons
 
@@ -20,12 +20,6 @@ FILES = {
     "/etc/stunnel/mail.conf": "cert = x\n[pop3s]\nlibwrap = yes\n[ssmtp]\n",
     "/etc/stunnel/other.conf": "libwrap = no\n[imaps]\n",
 }
-
-
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """A machine with nothing on it."""
-    return Machine(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import click.testing
 import pytest
 from peers import libwrap
-from support.machine import LINKED, NOT_LINKED, Machine
+from support.machine import LINKED, NOT_LINKED
 from support.missing import skip_or_fail
 from support.samples import FILES, HOOK, all_samples
 
@@ -47,11 +47,10 @@ def write_files(sample, directory):
 
 
 @pytest.fixture
-def said(sample, tmp_path, monkeypatch):
+def said(sample, machine, tmp_path, monkeypatch):
     """What `check` says: file, line and text of each finding."""
     for module in (file_modes, hook_calls):
         monkeypatch.setattr(module, "others_who_may_change", lambda path: [])
-    machine = Machine(tmp_path, monkeypatch)
     for name in sample.programs:
         path, _, kind = name.partition(": ")
         content = {"": LINKED, "not linked": NOT_LINKED, "script": "#!/bin/sh\n"}[kind]
