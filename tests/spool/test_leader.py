@@ -254,7 +254,7 @@ def test_p5_directory_that_is_not_empty_is_told(path):
 def test_p5_who_waits_leads_once_the_other_resigns(path, start_child):
     child = start_child()
     assert child.do("leader.take()")
-    threading.Timer(0.2, child.do, ("leader.resign()",)).start()
+    threading.Timer(0.2, child.start, ("leader.resign()",)).start()
     assert Leader(path).take(20)
 
 
