@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import time
 
 import pytest
 from peers.fake_daemon import FakeDaemon
@@ -102,3 +104,18 @@ def test_output_that_nobody_reads_is_130(spool_dir, write_config, command):
     with open(write_end, "w") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_a_non_blocking_pipe_gets_all_of_a_list(spool_dir, write_config, run):
+    """Whoever started us may have made it so; here it is read late."""
+    write_config(server="127.0.0.1:1")
+    records = "".join(f"h\ts{number}\t0\t{'o' * 1000}\n" for number in range(100))
+    assert run("tcpwrap-alert", "send", "--spool", input=records).returncode == 75
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with open(write_end, "w") as output:
+        process = subprocess.Popen([*QUEUE, "--json"], stdout=output)
+    time.sleep(1)
+    with open(read_end) as received:
+        assert len(json.load(received)) == 100
+    assert process.wait() == 0
