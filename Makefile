@@ -10,7 +10,7 @@
 # make docs          the tables of docs/daemons.md, from a run of each daemon with each rule; some minutes
 # make volume        each outcome beside what the command file received, in all modes of nsca; `test` takes one
 # make man           man/, docs/man/ and completions/, from the program; `make docs` does it, too
-# make crash         every fault at every system call of the scripts; an hour
+# make crash         every fault at every system call of the scripts; half an hour
 # make mutants       one thing changed in spool/, forwarding/, nsca/ or transports/, COUNT (160) times: what no test notices
 # make bench         what all this costs beside the programs that it replaces: a table with aims, and benchmarks/results.*
 # make bench-methods what a packet of each encryption method costs beside C send_nsca
