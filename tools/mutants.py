@@ -63,7 +63,9 @@ TESTS = {
     "spool/tally": "spool/test_tally.py spool/test_bounds.py forwarding/test_fold.py",
     "forwarding/account": "forwarding/test_drain.py commands/test_replay.py commands/test_speaking.py",
     "forwarding/attempt": "forwarding/test_drain.py forwarding/test_lead.py forwarding/test_submit.py",
-    "forwarding/boxes": "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py",
+    "forwarding/boxes": (
+        "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py forwarding/test_counting.py"
+    ),
     "forwarding/counting": "forwarding/test_counting.py forwarding/test_metrics.py",
     "forwarding/denied": "commands/test_top.py",
     "forwarding/drain": (
@@ -100,7 +102,7 @@ TESTS = {
     "nsca/ways": "nsca/test_ways.py forwarding/test_ways.py",
     "transports/alertmanager": "transports/test_alertmanager.py doctor/test_monitors.py",
     "transports/command_file": "transports/test_command_file.py commands/test_speaking.py",
-    "transports/http_way": "doctor/test_monitors.py",
+    "transports/http_way": "doctor/test_monitors.py transports/test_https.py",
     "transports/https": "transports/test_https.py transports/test_on_the_wire.py transports/test_proxy.py",
     "transports/icinga2_answer": "transports/test_icinga2.py",
     "transports/icinga2_asked": "doctor/test_monitors.py",

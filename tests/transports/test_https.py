@@ -21,7 +21,7 @@ from support.parcels import parcel
 from tcpwrap_alert.config.values import Endpoint, Tls
 from tcpwrap_alert.errors import ConnectError, ConnectTimedOut, OutcomeTimedOut, OutcomeUnknown, ProtocolError
 from tcpwrap_alert.nsca import proxy
-from tcpwrap_alert.transports import alertmanager, icinga2, nrdp
+from tcpwrap_alert.transports import alertmanager, http_way, icinga2, nrdp
 
 TIMEOUT_S = 1.0
 MARGIN_S = 2.0  # of a busy machine
@@ -215,6 +215,16 @@ def test_another_name_is_told_with_what_to_do(serve, tmp_path):
     server = serve(sender(GOOD), ours.leaf("h", "127.0.0.1"))
     message = told(ConnectError, icinga2, server, tls=Tls(str(ours.ca_file), name="icinga-a"))
     assert message.endswith("the certificate is for another name; set tls_name to the name in it")
+
+
+@pytest.mark.parametrize(("days", "is_told"), [(0, True), (13, True), (14, False), (None, False)])
+def test_a_certificate_that_ends_soon_is_told(serve, tmp_path, monkeypatch, days, is_told):
+    ours = Authority(tmp_path / "ours")
+    server = serve(sender(GOOD), ours.leaf("h", "127.0.0.1"))
+    monkeypatch.setattr(http_way, "days_left", lambda sock: days)
+    target = Endpoint("127.0.0.1", server.port, TIMEOUT_S, "/", "u", b"s3cret", "s3cret", tls=Tls(str(ours.ca_file)))
+    said = [remark.text for remark in http_way.examine_connection(target)]
+    assert said[1:] == [f"its certificate ends in {days} days"] * is_told
 
 
 def test_handshake_that_stops_ends_at_the_deadline(serve, tmp_path):
