@@ -64,7 +64,8 @@ TESTS = {
     "forwarding/account": "forwarding/test_drain.py commands/test_replay.py commands/test_speaking.py",
     "forwarding/attempt": "forwarding/test_drain.py forwarding/test_lead.py forwarding/test_submit.py",
     "forwarding/boxes": (
-        "forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py forwarding/test_counting.py"
+        "forwarding/test_boxes.py forwarding/test_lead.py forwarding/test_submit.py forwarding/test_drain.py "
+        "forwarding/test_counting.py"
     ),
     "forwarding/counting": "forwarding/test_counting.py forwarding/test_metrics.py",
     "forwarding/denied": "commands/test_top.py",
