@@ -86,7 +86,7 @@ def run(arguments: Sequence[str], config: Config | None = None) -> int:
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a text that the terminal cannot show is no error
-            os.set_blocking(1, True)  # as a non-blocking pipe Python cuts the output, without a word
+            os.set_blocking(1, True)  # Python cuts what goes into a non-blocking pipe
         arguments = list(arguments) or ["--help"]
         status = main.main(arguments, prog_name="tcpwrap-alert", standalone_mode=False, obj=config) or 0
         if sys.stdout:

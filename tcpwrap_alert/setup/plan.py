@@ -20,7 +20,7 @@ from .spool import Directories, access_lists
 from .step import NotDone, Step
 
 PROGRAM_PATH = "/opt/tcpwrap-alert/bin/tcpwrap-alert"
-HOMES = ("/home/", "/root/")
+HOMES = ("/home/", "/root/")  # people's, and root's own
 OURS = ("TCPWRAP_ALERT_CONFIG", "TCPWRAP_ALERT_SPOOL")
 
 

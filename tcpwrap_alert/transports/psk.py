@@ -71,8 +71,8 @@ class StdlibStream:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False  # there is no certificate; CERT_REQUIRED stays, and nothing is believed
         context.set_ciphers(CIPHERS)
-        # Python has it from 3.13 on; on older ones this class is not used.
-        context.set_psk_client_callback(lambda _hint: (endpoint.user, endpoint.password))  # type: ignore[attr-defined]
+        set_callback = context.set_psk_client_callback  # type: ignore[attr-defined]  # only 3.13 and later come here
+        set_callback(lambda _hint: (endpoint.user, endpoint.password))
         sock.settimeout(remaining(deadline))
         try:
             self._sock = context.wrap_socket(sock)

@@ -69,10 +69,12 @@ def start(machine, hosts_deny, peer):
         running[-1].start()
         return running[-1]
 
-    yield start
-    wait_until_left(SPOOL)
-    for daemon in running:
-        daemon.stop()
+    try:
+        yield start
+        wait_until_left(SPOOL)
+    finally:
+        for daemon in running:
+            daemon.stop()
 
 
 @pytest.fixture

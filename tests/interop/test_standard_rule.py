@@ -38,11 +38,13 @@ def sshd(installed, hosts_deny, bin_dir, peer):
         client.leave()
         return b"SSH-2.0-" in client.received
 
-    yield start
-    wait_until_left("/var/spool/tcpwrap-alert")
-    for daemon in started:
-        daemon.stop()
-    namespaces.unbind("/run")
+    try:
+        yield start
+        wait_until_left("/var/spool/tcpwrap-alert")
+    finally:
+        for daemon in started:
+            daemon.stop()
+        namespaces.unbind("/run")
 
 
 @pytest.mark.parametrize(
